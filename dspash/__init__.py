@@ -1,0 +1,1 @@
+"""Runs DSPy programs in supervised worker processes."""

@@ -1,0 +1,1 @@
+"""The bridge protocol, without I/O."""
