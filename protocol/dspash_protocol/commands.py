@@ -1,0 +1,74 @@
+"""Commands: the closed sets of what each side may ask of the other."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["DEFINING_COMMANDS", "PLAIN_COMMANDS", "Command", "EventKind", "NoticeName", "ReverseCommand"]
+
+
+class Command(StrEnum):
+    """Host → worker."""
+
+    HELLO = "hello"
+    PING = "ping"
+    CONFIGURE = "configure"
+    CREATE_MODULE = "create_module"
+    CREATE_PROGRAM = "create_program"
+    FORWARD = "forward"
+    EXECUTE = "execute"
+    OPTIMIZE = "optimize"
+    EVALUATE = "evaluate"
+    DUMP_STATE = "dump_state"
+    LOAD_STATE = "load_state"
+    DELETE = "delete"
+    LIST = "list"
+    STATS = "stats"
+    INSPECT_HISTORY = "inspect_history"
+    SHUTDOWN = "shutdown"
+
+
+class ReverseCommand(StrEnum):
+    """Worker → host; full mode only. `args["call"]` is the id of the host's request it belongs to."""
+
+    LM_COMPLETE = "lm.complete"
+    LM_STREAM = "lm.stream"
+    LM_EMBED = "lm.embed"
+    TOOL_CALL = "tool.call"
+    METRIC_CALL = "metric.call"
+
+
+class EventKind(StrEnum):
+    """Events of a running request."""
+
+    ITEM = "item"  # a streamed value: back-pressured, never merged
+    PROGRESS = "progress"  # where it stands: the oldest waiting one is merged away
+    STARTED = "started"  # the request left the worker's queue
+    SIDE_EFFECTS = "side_effects"  # the request's first LM or tool call is about to be sent
+
+
+class NoticeName(StrEnum):
+    """Messages that belong to no request."""
+
+    READY = "ready"
+    HEARTBEAT = "heartbeat"
+    LOG = "log"
+    PROTOCOL_ERROR = "protocol_error"
+
+
+DEFINING_COMMANDS = frozenset(
+    {Command.CONFIGURE, Command.CREATE_MODULE, Command.CREATE_PROGRAM, Command.LOAD_STATE, Command.DELETE}
+)
+"""What a worker must have been told before it can serve: replayed, in order, to one that starts anew."""
+
+PLAIN_COMMANDS = frozenset(
+    {
+        Command.CONFIGURE,
+        Command.CREATE_MODULE,
+        Command.CREATE_PROGRAM,
+        Command.OPTIMIZE,
+        Command.EXECUTE,
+        Command.FORWARD,
+    }
+)
+"""The six of the plain protocol's origin; the others are answered in plain mode too."""

@@ -1,0 +1,65 @@
+"""Errors of the protocol package, in two families: ours (local) and the peer's (remote)."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokenFramingError",
+    "FrameTooLargeError",
+    "InvalidPayloadError",
+    "InvalidValueError",
+    "LocalProtocolError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "TruncatedFrameError",
+]
+
+
+class ProtocolError(Exception):
+    """Something that the protocol does not allow was sent or received."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We were about to break the protocol. A defect of the caller: report it."""
+
+
+class InvalidValueError(LocalProtocolError):
+    """A value that cannot go on the wire; `path` says where, `problem` what. Fix the value."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class FrameTooLargeError(LocalProtocolError):
+    """The payload is longer than the peer takes; both in bytes. Send less, or raise the limit at both ends."""
+
+    def __init__(self, *, size: int, limit: int) -> None:
+        super().__init__(f"a frame of {size} bytes is over the limit of {limit}")
+        self.size = size
+        self.limit = limit
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke the protocol. Report it to whoever wrote the peer."""
+
+
+class InvalidPayloadError(RemoteProtocolError):
+    """A whole frame whose content is refused; the stream is still in step.
+
+    `path` names the bad value, `request_id` the request it belonged to where that could be read.
+    """
+
+    def __init__(self, path: str, problem: str, request_id: int | None = None) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+        self.request_id = request_id
+
+
+class BrokenFramingError(RemoteProtocolError):
+    """The byte stream is no longer a sequence of frames. Close it and start a new peer."""
+
+
+class TruncatedFrameError(BrokenFramingError):
+    """The stream ended inside a frame."""
