@@ -1,0 +1,68 @@
+# Sourced by the other scripts. Leaves the shell in the project's folder with .venv/bin first on PATH, after making
+# .venv from requirements.lock if it is missing or the lock, the project's metadata or its Python changed.
+# PYTHON names the interpreter to use (3.11 or newer); without it the first suitable one on PATH is taken.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3 python}; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "dspash needs Python 3.11 to 3.14; none of these is one: ${PYTHON:-python3.11 ... python3.14, python3, python}" >&2
+    return 1
+}
+
+# What .venv is made from: one line for the packages, one for the project's own installation.
+venv_sources() {
+    "$1" - <<'PY'
+import hashlib, pathlib, sys
+print(sys.version, sys.base_prefix, hashlib.sha256(pathlib.Path("requirements.lock").read_bytes()).hexdigest())
+print(pathlib.Path.cwd(), hashlib.sha256(pathlib.Path("pyproject.toml").read_bytes()).hexdigest())
+PY
+}
+
+make_venv() {
+    local python=$1 sources=$2 stamp=.venv/made-from
+    local -a pip=(.venv/bin/python -m pip)
+    if [[ -f $stamp && $(<"$stamp") == "$sources" ]]; then
+        return
+    fi
+    # Debian's Python without python3-venv has no ensurepip: the outer pip then installs into .venv.
+    "$python" -c 'import ensurepip' 2>/dev/null || pip=("$python" -m pip --python .venv/bin/python)
+    if [[ ! -f $stamp || $(head -n 1 "$stamp") != "$(head -n 1 <<<"$sources")" ]]; then
+        echo "Making .venv with $("$python" -V) from requirements.lock: $(grep -c '^[a-z]' requirements.lock) packages, a minute or two." >&2
+        if [[ ${pip[0]} == .venv/bin/python ]]; then
+            "$python" -m venv --clear .venv
+        else
+            "$python" -m venv --clear --without-pip .venv
+        fi
+        # Wheels only: building a source distribution would fetch build tools that the lock does not pin.
+        "${pip[@]}" install -qq --disable-pip-version-check --no-input --no-deps --only-binary :all: \
+            --require-hashes -r requirements.lock
+    fi
+    echo "Installing dspash into .venv (editable)." >&2
+    "${pip[@]}" install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+    echo "$sources" >"$stamp"
+}
+
+ensure_venv() {
+    local python sources
+    python=$(find_python)
+    sources=$(venv_sources "$python")
+    # Two scripts started together must not build the same folder.
+    if command -v flock >/dev/null; then
+        exec 9>.venv.lock
+        flock 9
+        make_venv "$python" "$sources" 9>&-
+        exec 9>&-
+    else
+        make_venv "$python" "$sources"
+    fi
+    export PATH="$PWD/.venv/bin:$PATH"
+}
+
+ensure_venv

@@ -1,0 +1,73 @@
+"""What every test may count on: skipping by name when a system part is missing, and the real data sets."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BENCH_PEERS = ("execnet", "grpc", "loky", "pebble")
+
+# No deadline and no "too slow": what a busy machine does to a test's speed is not the test's outcome.
+hypothesis.settings.register_profile(
+    "dspash", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("dspash")
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+
+
+@functools.cache
+def missing_for_erlang() -> str | None:
+    """Return what keeps an Erlang host from running here, or None."""
+    if shutil.which("escript") is None:
+        return "escript is missing (apt package erlang-base)"
+    if not _succeeds("erl", "-noshell", "-eval", "{module, _} = code:ensure_loaded(jiffy), halt(0)."):
+        return "Erlang's jiffy is missing (apt package erlang-jiffy)"
+    return None
+
+
+@functools.cache
+def missing_for_bwrap() -> str | None:
+    """Return what keeps bubblewrap from making a PID namespace here, or None."""
+    if shutil.which("bwrap") is None:
+        return "bwrap is missing (apt package bubblewrap)"
+    if not _succeeds("bwrap", "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "true"):
+        return "bwrap may not make namespaces here"
+    return None
+
+
+@functools.cache
+def missing_for_bench() -> str | None:
+    """Return which of the benchmark's peers are not installed, or None."""
+    missing = [name for name in BENCH_PEERS if importlib.util.find_spec(name) is None]
+    return f"{', '.join(missing)} missing (pip extra dspash[bench])" if missing else None
+
+
+REQUIREMENTS = {"erlang": missing_for_erlang, "bwrap": missing_for_bwrap, "bench": missing_for_bench}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test, naming what is missing."""
+    for marker, find_missing in REQUIREMENTS.items():
+        if item.get_closest_marker(marker) is not None and (missing := find_missing()) is not None:
+            pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of the real data sets: $DSPASH_TEST_DATA, or ../shared/data beside the repository."""
+    folder = Path(os.environ.get("DSPASH_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    wanted = ("hotpotqa/dev.json", "hotpotqa/train.json", "banking77/dev.jsonl", "banking77/train.jsonl")
+    if missing := [name for name in wanted if not (folder / name).is_file()]:
+        pytest.skip(f"real data is missing from {folder}: {', '.join(missing)} (set DSPASH_TEST_DATA)")
+    return folder
