@@ -40,7 +40,9 @@ def test_lock_holds_no_address_and_pins_every_package_with_hashes(lock: str) -> 
     assert re.findall(r"https?:|file:|--index-url|--extra-index-url|--find-links", text) == []
     entries = re.split(r"^(?=[a-z])", text.replace("\\\n", " "), flags=re.MULTILINE)[1:]
     assert entries
-    unpinned = [entry for entry in entries if not re.match(r"[a-z0-9.-]+==\S+( ;[^\n]*)? +--hash=sha256:", entry)]
+    unpinned = [
+        entry for entry in entries if not re.match(r"[a-z0-9.-]+==\S+( ;[^\n]*)? +--hash=sha256:", entry)
+    ]
     assert unpinned == []
 
 
@@ -49,7 +51,9 @@ def test_bench_lock_extends_the_lock_without_changing_a_version() -> None:
     assert pins[0] < pins[1]
 
 
-@pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", "scripts/check", "scripts/lock", ".ci/run"])
+@pytest.mark.parametrize(
+    "script", ["scripts/demo", "scripts/test", "scripts/check", "scripts/lock", ".ci/run"]
+)
 def test_script_is_executable_and_stops_at_the_first_error(script: str) -> None:
     path = REPOSITORY / script
     assert path.stat().st_mode & 0o111 == 0o111
