@@ -1,14 +1,16 @@
 # Sourced by the other scripts. Leaves the shell in the project's folder with .venv/bin first on PATH, after making
 # .venv from requirements.lock if it is missing or the lock, the project's metadata or its Python changed.
-# PYTHON names the interpreter to use (3.11 or newer); without it the first suitable one on PATH is taken.
+# PYTHON names the interpreter to use (3.11 to 3.14); without it .venv keeps the one it has, or takes the first on PATH.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# The interpreter behind a virtual environment, never the one in it: .venv could not rebuild itself.
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3 python}; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then
-            echo "$candidate"
+    for candidate in ${PYTHON:-.venv/bin/python python3.11 python3.12 python3.13 python3.14 python3 python}; do
+        if "$candidate" -c '
+import sys
+print(sys._base_executable) if (3, 11) <= sys.version_info < (3, 15) else sys.exit(1)' 2>/dev/null; then
             return
         fi
     done
