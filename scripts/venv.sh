@@ -29,23 +29,21 @@ PY
 
 make_venv() {
     local python=$1 sources=$2 stamp=.venv/made-from
-    local -a pip=(.venv/bin/python -m pip)
+    local -a pip=(.venv/bin/python -m pip) venv=("$python" -m venv --clear)
     if [[ -f $stamp && $(<"$stamp") == "$sources" ]]; then
         return
     fi
-    # Debian's Python without python3-venv has no ensurepip: the outer pip then installs into .venv.
-    "$python" -c 'import ensurepip' 2>/dev/null || pip=("$python" -m pip --python .venv/bin/python)
     if [[ ! -f $stamp || $(head -n 1 "$stamp") != "$(head -n 1 <<<"$sources")" ]]; then
         echo "Making .venv with $("$python" -V) from requirements.lock: $(grep -c '^[a-z]' requirements.lock) packages, a minute or two." >&2
-        if [[ ${pip[0]} == .venv/bin/python ]]; then
-            "$python" -m venv --clear .venv
-        else
-            "$python" -m venv --clear --without-pip .venv
-        fi
+        # Debian's Python without python3-venv has no ensurepip: its own pip then installs into .venv from outside.
+        "$python" -c 'import ensurepip' 2>/dev/null || venv+=(--without-pip)
+        "${venv[@]}" .venv
+        [[ -x .venv/bin/pip ]] || pip=("$python" -m pip --python .venv/bin/python)
         # Wheels only: building a source distribution would fetch build tools that the lock does not pin.
         "${pip[@]}" install -qq --disable-pip-version-check --no-input --no-deps --only-binary :all: \
             --require-hashes -r requirements.lock
     fi
+    [[ -x .venv/bin/pip ]] || pip=("$python" -m pip --python .venv/bin/python)
     echo "Installing dspash into .venv (editable)." >&2
     "${pip[@]}" install -qq --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
     echo "$sources" >"$stamp"
