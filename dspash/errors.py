@@ -110,7 +110,7 @@ class WorkerLostError(BridgeError):
         self,
         *,
         generation: int,
-        exit: ExitLike,  # noqa: A002 - the field's own word for it
+        exit: ExitLike,
         progress: Progress,
         stderr_tail: str = "",
         request: str | None = None,
@@ -242,7 +242,7 @@ class WorkerFaultError(DspashError):
         self,
         message: str,
         *,
-        type: str = "",  # noqa: A002 - the wire's word
+        type: str = "",
         retryable: bool = False,
         progress: Progress = Progress.STARTED,
         details: Mapping[str, Any] | None = None,

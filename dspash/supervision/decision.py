@@ -83,12 +83,12 @@ def _after_crash(
 ) -> StartAgain | GiveUp:
     record = history.record_of(death, now_s, stable_s=intensity.period_s)
     if record.failed_starts > spec.max_failed_starts:
-        limit = f"{record.failed_starts} starts in a row failed (limit {spec.max_failed_starts})"
+        limit = f"failed start {record.failed_starts} in a row (limit {spec.max_failed_starts})"
         return GiveUp(CrashReport(death, limit, history.restarts, now_s))
     restarts_at_s = [past.at_s for past in history.restarts]
     if intensity.forbids(restarts_at_s, now_s):
         crashes = intensity.recent(restarts_at_s, now_s) + 1
-        limit = f"{crashes} crashes within {intensity.period_s:g} s (limit {intensity.max_restarts})"
+        limit = f"crash {crashes} within {intensity.period_s:g} s (limit {intensity.max_restarts})"
         return GiveUp(CrashReport(death, limit, history.restarts, now_s))
     after_s = backoff.delay_s(record.crashes_in_a_row, random)
     return StartAgain(after_s, history.add(record, at_least=intensity.max_restarts))

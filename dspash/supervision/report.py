@@ -21,8 +21,8 @@ _MIB: Final = 1024 * 1024
 class CrashReport:
     """The crash a supervisor gave up at, and the ones before.
 
-    `limit` says which limit was passed, in words. `restarts` are the supervisor's earlier ones, oldest first;
-    `at_s` is when it gave up, on the same clock. Pickles.
+    `limit` says which limit was passed, as `crash 4 within 5 s (limit 3)`. `restarts` are the supervisor's
+    earlier ones, oldest first; `at_s` is when it gave up, on the same clock. Pickles.
     """
 
     death: Death
@@ -39,7 +39,7 @@ class CrashReport:
         """One line: which child, what happened, which limit was passed."""
         death = self.death
         what = f"generation {death.generation} {self._cause()}"
-        return f"child {death.child_id!r} given up after {self.limit}: {what}"
+        return f"child {death.child_id!r} given up at {self.limit}: {what}"
 
     def render(self) -> str:
         """The whole report as text of several lines, without a line break at its end."""

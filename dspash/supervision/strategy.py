@@ -41,13 +41,13 @@ def plan_restart(strategy: Strategy, children: Sequence[ChildSpec[object]], dead
     run in reverse order of start. Raises ValueError if `dead_id` is none of the children.
     """
     position = [child.id for child in children].index(dead_id)
-    match strategy:
-        case Strategy.ONE_FOR_ONE:
-            affected = children[position : position + 1]
-        case Strategy.REST_FOR_ONE:
-            affected = children[position:]
-        case Strategy.ONE_FOR_ALL:
-            affected = children
+    affected = children[
+        {
+            Strategy.ONE_FOR_ONE: slice(position, position + 1),
+            Strategy.REST_FOR_ONE: slice(position, None),
+            Strategy.ONE_FOR_ALL: slice(None),
+        }[strategy]
+    ]
     return RestartPlan(
         stop=tuple(child_id for child_id in stop_order(affected) if child_id != dead_id),
         start=tuple(child.id for child in affected if child.restart is not Restart.TEMPORARY),

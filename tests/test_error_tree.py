@@ -1,0 +1,261 @@
+"""The error tree: every error keeps what it knows, says it in one line, and crosses processes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from typing import Any
+
+import pytest
+
+import dspash.errors
+from dspash.errors import (
+    BridgeError,
+    CallCancelledError,
+    CallTimeoutError,
+    ClosedError,
+    ConfigurationError,
+    DspashError,
+    FrameTooLargeError,
+    InternalWorkerError,
+    InvalidInputError,
+    InvalidRequestError,
+    LMCallError,
+    NotFoundError,
+    OverloadedError,
+    ProgramError,
+    ProtocolError,
+    ReentrancyError,
+    SupervisorGaveUpError,
+    ToolCallError,
+    UnavailableError,
+    UnknownCommandError,
+    UnserialisableError,
+    WorkerFaultError,
+    WorkerLostError,
+)
+from dspash.supervision import CrashReport, Death, Signalled
+from dspash_protocol import Fault, FaultKind, Progress
+
+FAULT_ERRORS: list[type[WorkerFaultError]] = [
+    InvalidRequestError,
+    UnknownCommandError,
+    NotFoundError,
+    InvalidInputError,
+    ProgramError,
+    LMCallError,
+    ToolCallError,
+    UnserialisableError,
+    UnavailableError,
+    InternalWorkerError,
+]
+REPORT = CrashReport(Death("pool.0", 4, Signalled(9), ready_s=1.0), "crash 4 within 5 s (limit 3)", (), 100.0)
+
+LINES: list[tuple[DspashError, str]] = [
+    (
+        ConfigurationError("workers", "-1 is not a count", "give an integer of at least 1"),
+        "workers: -1 is not a count; give an integer of at least 1",
+    ),
+    (
+        WorkerLostError(generation=3, exit=Signalled(11), progress=Progress.STARTED, request="forward"),
+        (
+            "worker generation 3 was killed by SIGSEGV (native code crashed) while 'forward' was in flight;"
+            " the call got as far as started, so repeating it is safe"
+        ),
+    ),
+    (
+        WorkerLostError(generation=3, exit=Signalled(1), progress=Progress.SIDE_EFFECTS, stderr_tail="a\nb"),
+        (
+            "worker generation 3 was killed by SIGHUP before it replied;"
+            " an LM call or a tool had run, so repeating the call may pay or act twice"
+        ),
+    ),
+    (
+        CallTimeoutError(timeout_s=2.5, progress=Progress.NOT_SENT),
+        (
+            "no answer within 2.5 s; the call got as far as not_sent, so repeating it is safe;"
+            " give it a longer timeout_s"
+        ),
+    ),
+    (
+        CallCancelledError(reason="by the caller", progress=Progress.SENT),
+        "cancelled: by the caller; the call got as far as sent, so repeating it is safe",
+    ),
+    (
+        OverloadedError(queued=100, limit=100),
+        "100 calls are queued and the limit is 100; retry later, or open with more workers or a longer queue",
+    ),
+    (
+        SupervisorGaveUpError(REPORT),
+        (
+            "child 'pool.0' given up at crash 4 within 5 s (limit 3): generation 4 was killed by SIGKILL"
+            " (not sent by dspash: probably out of memory); fix the cause (see .report.render()) and open again"
+        ),
+    ),
+    (ClosedError("app"), "the app is closed; open a new one"),
+    (
+        FrameTooLargeError(size=70, limit=64),
+        "a message of 70 bytes is over the limit of 64; send less or raise the frame limit",
+    ),
+    (
+        ProtocolError("a reply to request 7, which nobody made"),
+        "the worker broke the protocol: a reply to request 7, which nobody made; please report this",
+    ),
+    (
+        ReentrancyError(call="app.call()", instead="app.acall()"),
+        "app.call() would block the event loop it runs on; await app.acall(), or call it from another thread",
+    ),
+    (InvalidRequestError("args is no map"), "args is no map; fix the request's arguments"),
+    (
+        UnknownCommandError("no command 'fly'"),
+        "no command 'fly'; use one of the commands the worker names in its hello",
+    ),
+    (NotFoundError("no module 'qa'"), "no module 'qa'; create it first, or fix its name"),
+    (
+        InvalidInputError("not text", details={"path": "$.inputs.question"}),
+        "$.inputs.question: not text; fix that value",
+    ),
+    (
+        ProgramError("division by zero", type="ZeroDivisionError", traceback="forward, line 3"),
+        "ZeroDivisionError: division by zero; fix the program (.traceback shows where)",
+    ),
+    (
+        LMCallError("slow down", retryable=True, details={"code": "rate_limit", "retry_after": 20}),
+        "rate_limit: slow down; retry later if .retryable, else check the model's name, key and limits",
+    ),
+    (
+        ToolCallError("no index", type="OSError", details={"tool": "search"}),
+        "search: no index; fix the tool, or the arguments the program gives it",
+    ),
+    (
+        UnserialisableError("a Figure cannot travel", details={"path": "$.plot"}),
+        "$.plot: a Figure cannot travel; return JSON values, bytes or DSPy types there",
+    ),
+    (UnavailableError("shutting down", retryable=True), "shutting down; retry later if .retryable"),
+    (InternalWorkerError("no slot", traceback="dispatch, line 9"), "no slot; please report this"),
+]
+
+
+@pytest.mark.parametrize(("error", "line"), LINES, ids=[type(error).__name__ for error, _ in LINES])
+def test_every_error_says_what_and_where_and_the_way_out_in_one_line(error: DspashError, line: str) -> None:
+    assert str(error) == line
+
+
+@pytest.mark.parametrize(
+    "error", [error for error, _ in LINES], ids=[type(error).__name__ for error, _ in LINES]
+)
+@pytest.mark.parametrize("through", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+def test_every_error_survives_pickling_and_copying_with_all_it_knows(
+    error: DspashError, through: Any
+) -> None:
+    error.add_note("seen at the edge")
+    twin = through(error)
+    assert type(twin) is type(error)
+    assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
+    assert repr(twin) == repr(error)
+
+
+def test_every_concrete_error_is_in_the_tables_above() -> None:
+    abstract = {DspashError, BridgeError, WorkerFaultError}
+    listed = {getattr(dspash.errors, name) for name in dspash.errors.__all__}
+    concrete = {symbol for symbol in listed if issubclass(symbol, DspashError)} - abstract
+    assert concrete == {type(error) for error, _ in LINES}
+
+
+def test_all_lists_exactly_the_public_classes() -> None:
+    defined = {
+        name
+        for name, symbol in vars(dspash.errors).items()
+        if inspect.isclass(symbol) and symbol.__module__ == "dspash.errors" and not name.startswith("_")
+    }
+    assert defined == set(dspash.errors.__all__)
+
+
+def test_every_docstring_ends_with_the_callers_move() -> None:
+    moves = ("fix", "wait", "retry", "report", "catch", "await", "move")
+    for error in {type(error) for error, _ in LINES} | {DspashError, BridgeError, WorkerFaultError}:
+        last = (inspect.getdoc(error) or "").replace("\n", " ").split(". ")[-2:]
+        assert any(move in " ".join(last).lower() for move in moves), error
+
+
+def test_every_fault_kind_has_its_own_error_but_those_about_time_and_size() -> None:
+    kinds = [error.kind for error in FAULT_ERRORS]
+    assert len(kinds) == len(set(kinds))
+    assert set(FaultKind) - set(kinds) == {FaultKind.TIMEOUT, FaultKind.CANCELLED, FaultKind.TOO_LARGE}
+    assert set(FAULT_ERRORS) == set(WorkerFaultError.__subclasses__())
+
+
+@pytest.mark.parametrize("error_type", FAULT_ERRORS)
+def test_a_fault_becomes_its_error_field_by_field(error_type: type[WorkerFaultError]) -> None:
+    fault = Fault(
+        error_type.kind,
+        "it broke",
+        type="OSError",
+        retryable=True,
+        progress=Progress.SIDE_EFFECTS,
+        details={"path": "$.a", "more": [1]},
+        traceback="line 1\nline 2",
+    )
+    error = error_type(
+        fault.message,
+        type=fault.type,
+        retryable=fault.retryable,
+        progress=fault.progress,
+        details=fault.details,
+        traceback=fault.traceback,
+    )
+    fields = ("kind", "message", "type", "retryable", "progress", "details", "traceback")
+    assert [getattr(error, field) for field in fields] == [getattr(fault, field) for field in fields]
+    assert error.path == "$.a"
+
+
+@pytest.mark.parametrize("progress", Progress)
+def test_a_call_that_was_cut_off_is_retryable_until_it_acted_on_the_world(progress: Progress) -> None:
+    harmless = progress is not Progress.SIDE_EFFECTS
+    assert WorkerLostError(generation=1, exit=Signalled(9), progress=progress).retryable is harmless
+    assert CallTimeoutError(timeout_s=1, progress=progress).retryable is harmless
+    assert CallCancelledError(reason="late", progress=progress).retryable is harmless
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "expected"),
+    [
+        (20, 20.0),
+        (0, 0.0),
+        (1.5, 1.5),
+        (None, None),
+        ("20", None),
+        (True, None),
+        (-1, None),
+        (float("inf"), None),
+    ],
+)
+def test_a_hostile_retry_after_is_no_time_to_wait(retry_after: object, expected: float | None) -> None:
+    assert LMCallError("slow down", details={"retry_after": retry_after}).retry_after_s == expected
+
+
+@pytest.mark.parametrize("value", [None, 7, ["$.a"]])
+def test_details_of_the_wrong_type_read_as_missing(value: object) -> None:
+    assert InvalidInputError("bad", details={"path": value}).path == ""
+    assert LMCallError("bad", details={"code": value}).code == ""
+    assert ToolCallError("bad", details={"tool": value}).tool == ""
+
+
+def test_a_place_the_message_names_already_is_not_repeated() -> None:
+    assert str(InvalidInputError("$.a: not text", details={"path": "$.a"})) == "$.a: not text; fix that value"
+
+
+def test_a_message_of_several_lines_is_one_line_as_text_and_whole_as_an_attribute() -> None:
+    error = ProgramError("first\n  second\r\nthird", type="ValueError")
+    assert str(error) == "ValueError: first second third; fix the program (.traceback shows where)"
+    assert error.message == "first\n  second\r\nthird"
+
+
+def test_a_repr_shows_identity_and_state_within_bounds() -> None:
+    error = WorkerLostError(
+        generation=3, exit=Signalled(9), progress=Progress.SENT, stderr_tail="x" * 10_000, request="ping"
+    )
+    assert repr(error).startswith("WorkerLostError(generation=3, exit=Signalled(signal=9, ")
+    assert "request='ping', retryable=True)" in repr(error)
+    assert len(repr(error)) < 500
