@@ -1,0 +1,10 @@
+"""`python -m benchmarks`, which `scripts/bench` runs."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

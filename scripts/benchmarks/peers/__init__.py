@@ -1,0 +1,1 @@
+"""The systems measured: each module is one of them."""
