@@ -1,1 +1,124 @@
-"""Runs DSPy programs in supervised worker processes."""
+"""dspash runs DSPy programs in supervised worker processes.
+
+    import dspash
+    with dspash.open(workers=2) as app:
+        qa = app.module("chain_of_thought", "question -> answer")
+        print(qa(question="…").answer)
+
+Importing it is quick and loads no part that is not used yet. It logs through loguru, and is silent until the host app
+calls `logger.enable("dspash")`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from dspash.app import (
+        App,
+        Evaluation,
+        ExampleResult,
+        Metric,
+        Module,
+        Prediction,
+        Program,
+        Runnable,
+        Stream,
+        Token,
+        aopen,
+        open,  # noqa: A004 - dspash.open, like gzip.open
+    )
+    from dspash.bridge import BridgeStatus, WorkerStatus
+    from dspash.errors import (
+        BridgeError,
+        CallCancelledError,
+        CallTimeoutError,
+        ClosedError,
+        ConfigurationError,
+        DspashError,
+        FrameTooLargeError,
+        InternalWorkerError,
+        InvalidInputError,
+        InvalidRequestError,
+        LMCallError,
+        NotFoundError,
+        OverloadedError,
+        ProgramError,
+        ProtocolError,
+        SupervisorGaveUpError,
+        ToolCallError,
+        UnavailableError,
+        UnknownCommandError,
+        UnserialisableError,
+        WorkerFaultError,
+        WorkerLostError,
+    )
+    from dspash_protocol import Progress
+
+__all__ = [
+    "App",
+    "BridgeError",
+    "BridgeStatus",
+    "CallCancelledError",
+    "CallTimeoutError",
+    "ClosedError",
+    "ConfigurationError",
+    "DspashError",
+    "Evaluation",
+    "ExampleResult",
+    "FrameTooLargeError",
+    "InternalWorkerError",
+    "InvalidInputError",
+    "InvalidRequestError",
+    "LMCallError",
+    "Metric",
+    "Module",
+    "NotFoundError",
+    "OverloadedError",
+    "Prediction",
+    "Program",
+    "ProgramError",
+    "Progress",
+    "ProtocolError",
+    "Runnable",
+    "Stream",
+    "SupervisorGaveUpError",
+    "Token",
+    "ToolCallError",
+    "UnavailableError",
+    "UnknownCommandError",
+    "UnserialisableError",
+    "WorkerFaultError",
+    "WorkerLostError",
+    "WorkerStatus",
+    "aopen",
+    "open",
+]
+
+_HOMES: Final = {
+    "dspash.app": (
+        "App Evaluation ExampleResult Metric Module Prediction Program Runnable Stream Token aopen open".split()
+    ),
+    "dspash.bridge": ["BridgeStatus", "WorkerStatus"],
+    "dspash_protocol": ["Progress"],
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__: Final = "0.1.0"
+
+logger.disable("dspash")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'dspash' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF.get(name, "dspash.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,75 @@
+"""Metrics: built-in ones by name, and host functions that a worker asks for scores."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from dspash.app.prediction import Prediction
+from dspash.app.tools import to_wire
+from dspash.bridge import Ask
+from dspash.errors import ConfigurationError
+from dspash_protocol import FaultError, FaultKind
+
+__all__ = ["HostMetrics", "Metric"]
+
+Metric: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]
+"""A built-in's name, a map that says more (`{"name": "f1_score", "field": "answer"}`), or a host function.
+
+A host function gets the example and the prediction, both readable as mappings and by attribute, and returns a number,
+a bool, or `{"score": number, "feedback": text}` for optimizers that learn from feedback.
+"""
+
+
+class HostMetrics:
+    """Host functions in use as metrics, each under a name of its own while a call needs it."""
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lent(self, metric: Metric) -> Iterator[Any]:
+        """What to put on the wire for `metric`, valid inside the block."""
+        if isinstance(metric, str):
+            yield metric
+        elif isinstance(metric, Mapping):
+            yield dict(metric)
+        elif callable(metric):
+            name = f"{getattr(metric, '__name__', 'metric')}-{next(self._numbers)}"
+            with self._lock:
+                self._functions[name] = metric
+            try:
+                yield {"host": name}
+            finally:
+                with self._lock:
+                    del self._functions[name]
+        else:
+            problem = f"{type(metric).__name__} is no metric"
+            raise ConfigurationError("metric", problem, "give a built-in's name or a function of example and prediction")
+
+    def serve(self, ask: Ask) -> Any:
+        """Answer `metric.call {name, example, prediction, trace?}`."""
+        name = ask.args.get("name")
+        function = self._functions.get(name) if isinstance(name, str) else None
+        if function is None:
+            raise FaultError.of(FaultKind.NOT_FOUND, f"no metric is called {name!r} here")
+        example, prediction = ask.args.get("example"), ask.args.get("prediction")
+        if not isinstance(example, dict) or not isinstance(prediction, dict):
+            raise FaultError.of(FaultKind.INVALID_INPUT, "example and prediction are maps", path="$.args")
+        given = (Prediction(example), Prediction(prediction), ask.args.get("trace"))
+        return to_wire(function(*given[: _positions_of(function)]))
+
+
+def _positions_of(function: Callable[..., Any]) -> int:
+    """How many of (example, prediction, trace) it takes: DSPy's metrics take three, simple ones two."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+        return 3
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return min(3, sum(parameter.kind in positional for parameter in parameters))

@@ -1,0 +1,56 @@
+"""Models: answers a worker's requests for completions from the gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dspash.bridge import Ask
+from dspash.gateway import Gateway, GatewayError
+from dspash_protocol import Fault, FaultError, FaultKind
+
+__all__ = ["Models"]
+
+
+class Models:
+    """The gateway as the workers see it."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    def complete(self, ask: Ask) -> Any:
+        """Answer `lm.complete {request, meta}` with a response."""
+        request, meta = _request_of(ask)
+        try:
+            return self.gateway.complete(request, meta=meta, deadline=ask.deadline)
+        except GatewayError as error:
+            raise _fault_of(error) from error
+
+    def stream(self, ask: Ask) -> Any:
+        """Answer `lm.stream {request, meta}` with one item an event; the result is empty."""
+        request, meta = _request_of(ask)
+        try:
+            events = self.gateway.stream(request, meta=meta, deadline=ask.deadline)
+            for event in events:
+                ask.item(event)
+        except GatewayError as error:
+            raise _fault_of(error) from error
+        return None
+
+
+def _request_of(ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
+    request, meta = ask.args.get("request"), ask.args.get("meta") or {}
+    if not isinstance(request, dict) or not isinstance(meta, dict):
+        raise FaultError.of(FaultKind.INVALID_REQUEST, "a request and its meta are maps", path="$.args.request")
+    return request, meta
+
+
+def _fault_of(error: GatewayError) -> FaultError:
+    return FaultError(
+        Fault(
+            FaultKind.LM_ERROR,
+            str(error),
+            type=type(error).__name__,
+            retryable=error.retryable,
+            details=error.details(),
+        )
+    )

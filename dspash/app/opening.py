@@ -1,0 +1,94 @@
+"""Opening: the front door, `dspash.open` and `dspash.aopen`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
+from dspash.bridge import BridgeOptions
+from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimits
+
+__all__ = ["aopen", "open"]
+
+
+def open(  # noqa: A001 - dspash.open, like gzip.open
+    *,
+    workers: int = 1,
+    lm: str = OFFLINE,
+    timeout_s: float = CALL_TIMEOUT_S,
+    concurrency: int = 8,
+    max_queue: int = 1024,
+    max_frame: int | None = None,
+    python: str | None = None,
+    python_path: Sequence[str | os.PathLike[str]] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    contain: bool = True,
+    cancel_grace_s: float = 2.0,
+    retire_grace_s: float = 10.0,
+    shutdown_s: float = 5.0,
+    heartbeat_s: float = 1.0,
+    boot_timeout_s: float = 60.0,
+    max_restarts: int = 3,
+    period_s: float = 5.0,
+    max_calls: int | None = None,
+    max_age_s: float | None = None,
+    max_memory_mb: int | None = None,
+) -> App:
+    """Start `workers` worker processes and return the App that runs programs in them; use it in a `with` block.
+
+    It returns before the workers are up; calls made until then wait for them.
+
+    lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
+    timeout_s: what a call gets unless it says otherwise.
+    concurrency: calls one worker runs at a time; max_queue: calls that may wait for a slot.
+    max_frame: the largest message, in bytes (64 MiB).
+    python: the workers' interpreter, with dspash installed (this one); python_path: folders they import from besides;
+        env: variables they get besides the harmless ones of this process; cwd: where they run.
+    contain: hold each worker's descendants in a PID namespace where bubblewrap can make one.
+    cancel_grace_s, retire_grace_s: how long a call may go on after its end was asked for, and then the calls beside
+        it, before the worker is killed; shutdown_s: how long `close` waits for a worker to end by itself.
+    heartbeat_s, boot_timeout_s: how often a worker must give a sign of life, and how soon it must be ready.
+    max_restarts, period_s: more crashes than this within the period, with no call to blame, and the app gives up.
+    max_calls, max_age_s, max_memory_mb: when a worker is replaced by a fresh one; never, by default.
+
+    Raises ConfigurationError naming the argument that is wrong.
+    """
+    recycling = RecyclingLimits(
+        max_calls=max_calls,
+        max_age_s=max_age_s,
+        max_memory_bytes=None if max_memory_mb is None else max_memory_mb * 1024 * 1024,
+    )
+    settings: dict[str, Any] = {"max_frame": max_frame, "python": python}
+    options = BridgeOptions(
+        workers=workers,
+        concurrency=concurrency,
+        max_queue=max_queue,
+        python_path=tuple(os.fspath(folder) for folder in python_path),
+        environment=dict(env or {}),
+        cwd=None if cwd is None else os.fspath(cwd),
+        contain=contain,
+        cancel_grace_s=cancel_grace_s,
+        retire_grace_s=retire_grace_s,
+        shutdown_s=shutdown_s,
+        intensity=Intensity(max_restarts=max_restarts, period_s=period_s),
+        backoff=Backoff(),
+        liveness=LivenessLimits(heartbeat_s=heartbeat_s, boot_timeout_s=boot_timeout_s),
+        recycling=recycling,
+        **{name: value for name, value in settings.items() if value is not None},
+    )
+    return App(options, lm=lm, timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def aopen(**settings: Any) -> AsyncIterator[App]:
+    """The same for `async with`: opening and closing do not block the event loop. Takes what `open` takes."""
+    app = await asyncio.to_thread(open, **settings)
+    try:
+        yield app
+    finally:
+        await app.aclose()

@@ -1,0 +1,50 @@
+"""Prediction: what a module or program answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["Prediction"]
+
+
+class Prediction(Mapping[str, Any]):
+    """The output fields, as a mapping and as attributes: `prediction["answer"]` is `prediction.answer`.
+
+    `usage_of_lm` maps each model's name to the tokens it used for this call.
+    """
+
+    __slots__ = ("_fields", "usage_of_lm")
+
+    def __init__(self, fields: Mapping[str, Any], usage_of_lm: Mapping[str, Any] | None = None) -> None:
+        self._fields = dict(fields)
+        self.usage_of_lm = dict(usage_of_lm or {})
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._fields[name]
+        except KeyError:
+            known = ", ".join(self._fields) or "none"
+            raise AttributeError(f"the prediction has no field {name!r}; it has {known}") from None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._fields]
+
+    def __repr__(self) -> str:
+        return f"Prediction({', '.join(f'{name}={value!r}' for name, value in self._fields.items())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Prediction, (self._fields, self.usage_of_lm)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain copy of the fields."""
+        return dict(self._fields)

@@ -1,0 +1,116 @@
+"""Stream: the events of one running call, to iterate over as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+from dspash.bridge import Call
+from dspash.errors import OverloadedError
+from dspash_protocol import Event, EventKind
+
+__all__ = ["Stream"]
+
+MAX_WAITING: Final = 65_536  # items; a consumer that lags further behind loses the call, not the host its memory
+
+T = TypeVar("T")
+
+
+class Stream(Generic[T]):
+    """What a call tells while it runs, then its result; iterate it with `for` or with `async for`, once.
+
+    Leaving the loop early and calling `close` (or leaving a `with` block) cancels the call. Errors of the call are
+    raised where the next event would have come.
+    """
+
+    def __init__(
+        self, kind: EventKind, read_item: Callable[[Any], T], read_result: Callable[[Any], T]
+    ) -> None:
+        self._kind = kind
+        self._read_item = read_item
+        self._read_result = read_result
+        self._waiting: deque[Any] = deque()
+        self._changed = threading.Condition()
+        self._listener: Callable[[], None] | None = None
+        self._call: Call | None = None
+
+    def __repr__(self) -> str:
+        return f"<Stream waiting={len(self._waiting)} of {self._call!r}>"
+
+    def __enter__(self) -> Stream[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def take(self, event: Event) -> None:
+        """Take an event; on the pump's thread."""
+        if event.kind != self._kind:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            if self._call is not None:
+                self._call.fail(OverloadedError(queued=len(self._waiting), limit=MAX_WAITING))
+            return
+        self._waiting.append(event.data)
+        self._tell()
+
+    def follow(self, call: Call) -> Stream[T]:
+        """Take the events of `call`, whose `on_event` is our `take`, and its result."""
+        self._call = call
+        call.future.add_done_callback(lambda _future: self._tell())
+        return self
+
+    def close(self) -> None:
+        """Cancel the call, if it still runs."""
+        if self._call is not None:
+            self._call.cancel("its stream was closed")
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self.items()
+        yield self._read_result(self._followed().future.result())
+
+    def items(self) -> Iterator[T]:
+        """The events alone, without the result; ends when the call does, however that was."""
+        call = self._followed()
+        while True:
+            with self._changed:
+                while not self._waiting and not call.future.done():
+                    self._changed.wait()
+            if not self._waiting:
+                return
+            yield self._read_item(self._waiting.popleft())
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        call = self._followed()
+        arrived = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._listener = lambda: loop.call_soon_threadsafe(arrived.set)
+        try:
+            while True:
+                arrived.clear()
+                while self._waiting:
+                    yield self._read_item(self._waiting.popleft())
+                if call.future.done():
+                    if self._waiting:
+                        continue
+                    yield self._read_result(call.future.result())
+                    return
+                await arrived.wait()
+        finally:
+            self._listener = None
+            self.close()
+
+    def _followed(self) -> Call:
+        if self._call is None:
+            raise RuntimeError("a stream follows a call before it is iterated")
+        return self._call
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+        listener = self._listener
+        if listener is not None:
+            listener()

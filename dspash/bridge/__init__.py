@@ -1,0 +1,26 @@
+"""The bridge: supervised worker processes, and calls that end exactly once."""
+
+from __future__ import annotations
+
+from dspash.bridge.ask import Ask, current_ask
+from dspash.bridge.bridge import AskHandler, Bridge
+from dspash.bridge.call import Call, CallFuture, CallOptions
+from dspash.bridge.containment import Containment, ContainmentKind, find_containment
+from dspash.bridge.options import BridgeOptions
+from dspash.bridge.status import BridgeStatus, WorkerStatus
+
+__all__ = [
+    "Ask",
+    "AskHandler",
+    "Bridge",
+    "BridgeOptions",
+    "BridgeStatus",
+    "Call",
+    "CallFuture",
+    "CallOptions",
+    "Containment",
+    "ContainmentKind",
+    "WorkerStatus",
+    "current_ask",
+    "find_containment",
+]

@@ -1,0 +1,116 @@
+"""Ask: one request of a worker to its host, made on behalf of a call."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from dspash_protocol import (
+    ErrorReply,
+    Event,
+    EventKind,
+    Fault,
+    FaultError,
+    FaultKind,
+    LocalProtocolError,
+    Request,
+    Result,
+    check_value,
+)
+
+if TYPE_CHECKING:
+    from dspash.bridge.call import Call
+    from dspash.bridge.worker import Worker
+
+__all__ = ["Ask", "current_ask"]
+
+_current: Final[contextvars.ContextVar[Ask | None]] = contextvars.ContextVar("dspash_ask", default=None)
+
+
+def current_ask() -> Ask | None:
+    """The ask that the running code serves, if it runs inside a tool, a metric or a model of the host."""
+    return _current.get()
+
+
+class Ask:
+    """A reverse request. It is answered exactly once, whatever the handler does.
+
+    `call` is the request of ours that it belongs to; None when the worker named none that is running.
+    """
+
+    def __init__(self, worker: Worker, request: Request, call: Call | None) -> None:
+        self.worker = worker
+        self.command = request.command
+        self.args = request.args
+        self.call = call
+        self.deadline = _deadline_of(request, call)
+        self._id = request.id
+        self._seq = 0
+        self._cancelled = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<Ask {self._id} {self.command} for {self.call!r}>"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self._cancelled.is_set() or (self.call is not None and self.call.has_ended)
+
+    def cancel(self) -> None:
+        """The worker wants no answer any more; a handler that looks will stop."""
+        self._cancelled.set()
+
+    def remaining_s(self) -> float:
+        """Seconds until the answer is of no use."""
+        return self.deadline - time.monotonic()
+
+    def check(self) -> None:
+        """Raise FaultError(cancelled) when nobody waits any more."""
+        if self.is_cancelled:
+            raise FaultError.of(FaultKind.CANCELLED, "the call this belongs to has ended")
+
+    def item(self, data: Any) -> None:
+        """Send one item of a streamed answer. Raises FaultError(cancelled) when nobody waits any more."""
+        self.check()
+        self.worker.say(Event(self._id, EventKind.ITEM, self._seq, data), wait_until=self.deadline)
+        self._seq += 1
+
+    def serve(self, handler: Any) -> None:
+        """Run `handler(self)` and answer with what it returns or raises."""
+        token = _current.set(self)
+        try:
+            self.check()
+            value = handler(self)
+            check_value(value)
+        except FaultError as error:
+            self.fail(error.fault)
+        except Exception as error:  # a tool, a metric or a model is the host's code and may raise anything
+            self.fail(_fault_of(self.command, error))
+        else:
+            self._answer(Result(self._id, value))
+        finally:
+            _current.reset(token)
+
+    def fail(self, fault: Fault) -> None:
+        """Answer with a fault."""
+        self._answer(ErrorReply(self._id, fault))
+
+    def _answer(self, reply: Result | ErrorReply) -> None:
+        try:
+            self.worker.answer(reply, wait_until=self.deadline)
+        except LocalProtocolError as error:
+            fault = Fault(FaultKind.TOO_LARGE, str(error), type=type(error).__name__)
+            self.worker.answer(ErrorReply(self._id, fault), wait_until=self.deadline)
+
+
+def _deadline_of(request: Request, call: Call | None) -> float:
+    own = time.monotonic() + (request.timeout_ms / 1000 if request.timeout_ms is not None else 3600.0)
+    return own if call is None else min(own, call.deadline)
+
+
+def _fault_of(command: str, error: Exception) -> Fault:
+    kind = FaultKind.LM_ERROR if command.startswith("lm.") else FaultKind.TOOL_ERROR
+    message = str(error) or repr(error)
+    return Fault(kind, message, type=type(error).__name__)

@@ -1,0 +1,69 @@
+"""Containment: what makes a worker's descendants die with it, and everything die with the host."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+__all__ = ["Containment", "ContainmentKind", "find_containment"]
+
+PROBE_TIMEOUT_S: Final = 10.0
+
+
+class ContainmentKind(StrEnum):
+    """How descendants are held together."""
+
+    PID_NAMESPACE = "pid_namespace"  # bubblewrap: the kernel kills every descendant, whatever it did
+    PROCESS_GROUP = "process_group"  # a session of its own and a parent-death signal: a daemonised child escapes
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """The kind, what to put before the worker's command, and why it is not the stronger kind."""
+
+    kind: ContainmentKind
+    command: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the process we start is a wrapper around the worker."""
+        return bool(self.command)
+
+
+@functools.cache
+def find_containment() -> Containment:
+    """The strongest kind this machine allows, found by really running it. Takes some 10 ms, once a process."""
+    if not sys.platform.startswith("linux"):
+        return Containment(ContainmentKind.PROCESS_GROUP, reason="PID namespaces are Linux's")
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Containment(ContainmentKind.PROCESS_GROUP, reason="bubblewrap (bwrap) is not installed")
+    problem = ""
+    for proc in (("--proc", "/proc"), ()):  # some containers mask /proc, where a fresh one cannot be mounted
+        command = (bwrap, "--unshare-pid", "--die-with-parent", "--dev-bind", "/", "/", *proc)
+        problem = _problem_with(command)
+        if not problem:
+            return Containment(ContainmentKind.PID_NAMESPACE, command)
+    return Containment(ContainmentKind.PROCESS_GROUP, reason=f"bubblewrap does not run here: {problem}")
+
+
+def _problem_with(command: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(
+            [*command, "--", sys.executable, "-I", "-S", "-c", ""],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"

@@ -1,0 +1,83 @@
+"""Elastic: threads made as they are needed and kept for a while, so that no job ever waits for another to end."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from loguru import logger
+
+__all__ = ["ElasticThreads"]
+
+IDLE_S = 10.0  # how long a thread without work is kept
+
+
+class ElasticThreads:
+    """Runs each job at once, on an idle thread or a fresh one, up to `limit`.
+
+    Jobs may wait for one another (a tool calls a program that calls a tool), so a fixed number of threads would
+    deadlock. At the limit `start` says no, and the caller answers for it.
+    """
+
+    def __init__(self, name: str, *, limit: int = 512) -> None:
+        self._name = name
+        self._limit = limit
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
+        self._idle = 0
+        self._threads: set[threading.Thread] = set()
+        self._open = True
+        self._made = 0
+
+    def __repr__(self) -> str:
+        return f"<ElasticThreads {self._name} threads={len(self._threads)} idle={self._idle}>"
+
+    def start(self, job: Callable[[], None]) -> bool:
+        """Run `job` on a thread of its own; False when there are too many, or after `close`."""
+        with self._changed:
+            if not self._open:
+                return False
+            if self._idle > len(self._jobs):
+                self._jobs.append(job)
+                self._changed.notify()
+                return True
+            if len(self._threads) >= self._limit:
+                return False
+            self._made += 1
+            thread = threading.Thread(target=self._run, args=(job,), name=f"{self._name}-{self._made}", daemon=True)
+            self._threads.add(thread)
+        thread.start()
+        return True
+
+    def close(self, *, timeout_s: float = 1.0) -> None:
+        """End idle threads now and busy ones after their job; waits for them at most `timeout_s` in all."""
+        with self._changed:
+            self._open = False
+            self._jobs.clear()
+            self._changed.notify_all()
+            threads = self._threads - {threading.current_thread()}
+        share_s = timeout_s / max(len(threads), 1)
+        for thread in threads:
+            thread.join(share_s)
+
+    def _run(self, job: Callable[[], None] | None) -> None:
+        while job is not None:
+            try:
+                job()
+            except Exception:  # the boundary of this thread; jobs answer for their own errors
+                logger.exception("a job on {} failed", self._name)
+            job = self._next()
+        with self._changed:
+            self._threads.discard(threading.current_thread())
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            self._idle += 1
+            try:
+                while not self._jobs:
+                    if not self._open or not self._changed.wait(IDLE_S):
+                        return self._jobs.popleft() if self._jobs else None
+                return self._jobs.popleft()
+            finally:
+                self._idle -= 1
