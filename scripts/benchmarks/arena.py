@@ -12,9 +12,10 @@ __all__ = ["Arena"]
 
 
 class Arena:
-    """Owns its hosts: leaving the context ends them all."""
+    """Owns its hosts, all of one role: leaving the context ends them."""
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, role: str = "contestant") -> None:
+        self._role = role
         self.names = tuple(names)
         self._hosts: dict[str, Host] = {}
 
@@ -31,7 +32,7 @@ class Arena:
         """The host of `name`, its contestant started. Raises ActFailedError when that cannot be."""
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = Host(name)
+            host = self._hosts[name] = Host(self._role, name)
             try:
                 host.do("start")
             except ActFailedError:

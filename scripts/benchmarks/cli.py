@@ -6,17 +6,24 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from benchmarks.bridge_run import run_bridge
+from benchmarks.faults_run import run_faults
 from benchmarks.measures.catalogue import MEASURES
 from benchmarks.peers.roster import CONTESTANTS
 from benchmarks.scale import FULL, QUICK
+from benchmarks.storm import Plan
 
 __all__ = ["main"]
 
-_FILE_WIDTH = 160  # of tables that go into a file or a pipe
+_FILE_WIDTH: Final = 160  # of tables that go into a file or a pipe
+_STEPS: Final = 10_000
+_QUICK_STEPS: Final = 300
+_LEAK_CALLS: Final = 20_000
+_LEAK_RESTARTS: Final = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,18 +33,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _bridge(given: argparse.Namespace) -> int:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
     run = run_bridge(
         console=Console(stderr=True),
         scale=QUICK if given.quick else FULL,
         measures=given.only or list(MEASURES),
         peers=given.peers or list(CONTESTANTS),
     )
-    run.print(console)
+    run.print(_console())
     _write_json(given.json, run.to_map())
     return 0 if run.bars_met else 1
+
+
+def _faults(given: argparse.Namespace) -> int:
+    steps = given.steps or (_QUICK_STEPS if given.quick else _STEPS)
+    share = 20 if given.quick else 1
+    run = run_faults(
+        console=Console(stderr=True),
+        plan=Plan(seed=given.seed, steps=steps),
+        calls=_LEAK_CALLS // share,
+        restarts=_LEAK_RESTARTS // share,
+    )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def _write_json(path: Path | None, report: object) -> None:
@@ -60,4 +85,13 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", nargs="+", choices=CONTESTANTS, metavar="NAME", help=", ".join(CONTESTANTS)
     )
     bridge.set_defaults(run=_bridge)
+
+    faults = commands.add_parser(
+        "faults", parents=[shared], help="a storm of faults, then many calls and restarts"
+    )
+    faults.add_argument(
+        "--seed", type=int, default=1, help="of the storm: the same seed draws the same steps (1)"
+    )
+    faults.add_argument("--steps", type=int, help=f"of the storm ({_STEPS})")
+    faults.set_defaults(run=_faults)
     return parser

@@ -49,6 +49,10 @@ class Contestant(ABC):
         """
         raise NotImplementedError(f"{self.name} cannot pipeline {count} calls, {window} at a time")
 
+    def prepare_to_hang(self) -> None:
+        """Do what `hang` needs done before its first time, off the clock."""
+        return
+
     @abstractmethod
     def hang(self, how: Hang, sign: str, timeout_s: float | None = None) -> None:
         """Call something in the worker that creates the file `sign` and never ends.

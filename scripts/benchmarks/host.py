@@ -32,14 +32,14 @@ class HostStuckError(ActFailedError):
 
 
 class Host:
-    """One process that drives one contestant. `do` is for one thread."""
+    """One process that drives one contestant, or one predictor: its `role`. `do` is for one thread."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, role: str, name: str) -> None:
         self.name = name
         self._tag = uuid.uuid4().hex
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the host; kill() closes it
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.host_main", name],
+            [sys.executable, "-m", "benchmarks.host_main", role, name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -17,21 +17,15 @@ from benchmarks import timing
 from benchmarks.chores import Hang
 from benchmarks.contestant import Contestant
 from benchmarks.peers.missing import MissingPackageError
-from benchmarks.peers.roster import make_contestant
+from benchmarks.peers.roster import make_contestant, make_predictor
+from benchmarks.predictor import Predictor
 
-__all__ = ["ACTS", "main"]
+__all__ = ["main"]
 
-Act = Callable[[Contestant, Mapping[str, Any]], Any]
-
-
-def _close(contestant: Contestant, _given: Mapping[str, Any]) -> None:
-    contestant.close()
-
-
-ACTS: Final[dict[str, Act]] = {
+_CONTESTANT_ACTS: Final[dict[str, Callable[[Contestant, Mapping[str, Any]], Any]]] = {
     "cannot": lambda contestant, _: dict(contestant.cannot),
     "start": lambda contestant, _: timing.first_result(contestant),
-    "close": _close,
+    "close": lambda contestant, _: contestant.close(),
     "round_trips": lambda contestant, given: timing.round_trips(contestant, given["count"], given["size"]),
     "pipelined": lambda contestant, given: timing.pipelined_rate(contestant, given["count"], given["window"]),
     "kill_worker": lambda contestant, given: asdict(timing.kill_worker(contestant, Hang(given["how"]))),
@@ -41,8 +35,22 @@ ACTS: Final[dict[str, Act]] = {
     "begin_hanging": lambda contestant, given: asdict(timing.begin_hanging(contestant, Hang(given["how"]))),
 }
 
+_PREDICTOR_ACTS: Final[dict[str, Callable[[Predictor, Mapping[str, Any]], Any]]] = {
+    "start": lambda predictor, _: predictor.start(),
+    "close": lambda predictor, _: predictor.close(),
+    "predict": lambda predictor, given: timing.predictions(predictor, given["count"]),
+    "crunch": lambda predictor, given: timing.crunch_rate(predictor, given["count"], given["rounds"]),
+}
 
-def main(name: str) -> int:
+_ROLES: Final[
+    dict[str, tuple[Callable[[str], Any], Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]]]
+] = {
+    "contestant": (make_contestant, _CONTESTANT_ACTS),
+    "predictor": (make_predictor, _PREDICTOR_ACTS),
+}
+
+
+def main(role: str, name: str) -> int:
     """Serve acts until stdin ends. The exit is immediate: nothing a broken system left running may delay it."""
     orders = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -57,15 +65,16 @@ def main(name: str) -> int:
         answers.flush()
 
     try:
-        contestant = make_contestant(name)
+        make, acts = _ROLES[role]
+        actor = make(name)
     except MissingPackageError as error:
         answer({"error": str(error)})
         return 1
-    answer({"value": contestant.title})
+    answer({"value": actor.title})
     for line in orders:
         order = json.loads(line)
         try:
-            reply = {"value": ACTS[order["act"]](contestant, order["with"])}
+            reply = {"value": acts[order["act"]](actor, order["with"])}
         except Exception as error:  # noqa: BLE001 - the process boundary: the coordinator decides what a failure means
             reply = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         answer(reply)
@@ -73,6 +82,6 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1])
+    status = main(sys.argv[1], sys.argv[2])
     sys.stderr.flush()
     os._exit(status)

@@ -54,6 +54,8 @@ _TABLES: Final[dict[str, tuple[_Column, ...]]] = {
         _Column("predict", "× in-process", ratio=True),
         _Column("crunch", "CPU-bound Predict"),
         _Column("crunch", "× one worker", ratio=True),
+        _Column("throughput", "many plain Predict"),
+        _Column("throughput", "× one worker", ratio=True),
     ),
     "Import": (_Column("import", "import dspash"),),
 }

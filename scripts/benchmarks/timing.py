@@ -14,14 +14,17 @@ from typing import Final
 from benchmarks.chores import Hang
 from benchmarks.contestant import Contestant
 from benchmarks.outcomes import Hanging, Lateness, Loss
+from benchmarks.predictor import Predictor
 
 __all__ = [
     "PATIENCE_S",
     "begin_hanging",
+    "crunch_rate",
     "first_result",
     "kill_worker",
     "outlive_deadline",
     "pipelined_rate",
+    "predictions",
     "round_trips",
 ]
 
@@ -96,10 +99,29 @@ def pipelined_rate(contestant: Contestant, count: int, window: int) -> float:
     return count / (time.perf_counter() - began)
 
 
+def predictions(predictor: Predictor, count: int) -> list[float]:
+    """Seconds of each of `count` Predict calls, one after another, no two alike."""
+    seconds: list[float] = []
+    for number in range(count):
+        question = f"What is {number} plus {number}?"
+        began = time.perf_counter()
+        predictor.predict(question)
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def crunch_rate(predictor: Predictor, count: int, rounds: int) -> float:
+    """Calls a second of `count` Predict calls with computing around them, as many at once as can be."""
+    began = time.perf_counter()
+    predictor.crunch(count, rounds)
+    return count / (time.perf_counter() - began)
+
+
 def kill_worker(contestant: Contestant, how: Hang) -> Loss:
     """SIGKILL the worker inside a call, then make another."""
     payload = contestant.payload(64)
     contestant.call(payload)
+    contestant.prepare_to_hang()
     worker = contestant.worker_pid()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         hanging = _Hanging(contestant, how, folder)
@@ -126,6 +148,7 @@ def outlive_deadline(contestant: Contestant, how: Hang, timeout_s: float) -> Lat
     """Give an endless call `timeout_s`, then ask for an ordinary one."""
     payload = contestant.payload(64)
     contestant.call(payload)
+    contestant.prepare_to_hang()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         hanging = _Hanging(contestant, how, folder, timeout_s)
         if not hanging.join(timeout_s + PATIENCE_S):
@@ -136,6 +159,7 @@ def outlive_deadline(contestant: Contestant, how: Hang, timeout_s: float) -> Lat
 
 def begin_hanging(contestant: Contestant, how: Hang) -> Hanging:
     """Leave the worker inside an endless call."""
+    contestant.prepare_to_hang()
     worker = contestant.worker_pid()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         _Hanging(contestant, how, folder).wait_until_running()

@@ -7,6 +7,7 @@ from typing import Final
 
 from benchmarks.arena import Arena
 from benchmarks.figures import Figure
+from benchmarks.measures.dspy_work import measure_predict, measure_scaling
 from benchmarks.measures.failure import measure_crash, measure_deadline, measure_host_kill
 from benchmarks.measures.imports import measure_import
 from benchmarks.measures.speed import measure_echo, measure_pipelined, measure_round_trip, measure_start
@@ -25,4 +26,6 @@ MEASURES: Final[dict[str, Measure]] = {
     "crash": measure_crash,
     "deadline": measure_deadline,
     "host_kill": measure_host_kill,
+    "predict": measure_predict,
+    "scaling": measure_scaling,
 }

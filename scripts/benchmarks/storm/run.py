@@ -1,0 +1,125 @@
+"""Run: one storm from beginning to end, and what it came to."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.storm.crew import Crew
+from benchmarks.storm.ledger import Ledger
+from benchmarks.storm.plan import Plan, Reopen, Settle
+from benchmarks.storm.residue import Holdings, resident_bytes
+
+__all__ = ["StormReport", "run_storm"]
+
+_VANISH_S: Final = 10.0  # within which everything of a closed app must be gone
+_WARM_SHARE: Final = 0.2  # of the steps; what they bring into memory is the price of starting, not a leak
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StormReport:
+    """What became of `steps` steps. `violations` is empty when every rule held; memory is the host process's own."""
+
+    seed: int
+    steps: int
+    seconds: float
+    calls: int
+    outcomes: dict[str, int]
+    restarts: int
+    memory_growth_mib: float
+    violations: list[str]
+
+    def __str__(self) -> str:
+        outcomes = ", ".join(f"{name} {count:,}" for name, count in sorted(self.outcomes.items()))
+        return (
+            f"storm of {self.steps:,} steps, seed {self.seed}, {self.seconds:.0f} s: {self.calls:,} calls "
+            f"({outcomes}), {self.restarts:,} restarts, host memory {self.memory_growth_mib:+.1f} MiB, "
+            f"{len(self.violations)} violations"
+        )
+
+
+def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> StormReport:
+    """Carry out a plan. `on_step` is told the number of every step before it is taken.
+
+    Nothing is raised for a broken rule; the report names it. Moves this process's TMPDIR for as long as it takes.
+    """
+    began = time.monotonic()
+    ledger = Ledger()
+    memory = _Memory(plan.steps)
+    with _private_tmpdir() as folder, Crew(ledger, folder) as crew:
+        before = Holdings.take(folder)
+
+        def close(number: int) -> None:
+            crew.close(number)
+            left = Holdings.settle(folder, before=before, limit_s=_VANISH_S).beyond(before)
+            if left:
+                ledger.violate(f"step {number}: left behind by a closed app: {', '.join(left)}")
+            memory.note(number)
+
+        crew.open()
+        try:
+            for number, step in enumerate(plan):
+                if on_step is not None:
+                    on_step(number)
+                if isinstance(step, Reopen):
+                    close(number)
+                    crew.open()
+                else:
+                    crew.take(number, step)
+                if isinstance(step, Settle):
+                    memory.note(number)
+        finally:
+            close(plan.steps)
+    return StormReport(
+        plan.seed,
+        plan.steps,
+        time.monotonic() - began,
+        sum(ledger.outcomes.values()),
+        dict(ledger.outcomes),
+        crew.restarts,
+        memory.growth_mib,
+        ledger.violations,
+    )
+
+
+class _Memory:
+    """This process's resident memory along the way."""
+
+    def __init__(self, steps: int) -> None:
+        self._warm_until = steps * _WARM_SHARE
+        self._warming: list[int] = [resident_bytes()]
+        self._later: list[int] = []
+
+    def note(self, step: int) -> None:
+        """Look now, at a moment when no call is open."""
+        gc.collect()
+        (self._warming if step < self._warm_until else self._later).append(resident_bytes())
+
+    @property
+    def growth_mib(self) -> float:
+        """From the highest seen while it warmed up to the end."""
+        return (self._later[-1] - max(self._warming)) / _MIB
+
+
+@contextmanager
+def _private_tmpdir() -> Generator[Path]:
+    """A new folder that this process and all it starts take for the place of temporary files."""
+    usual = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="storm-") as name:
+        os.environ["TMPDIR"] = tempfile.tempdir = name
+        try:
+            yield Path(name)
+        finally:
+            tempfile.tempdir = None
+            if usual is None:
+                del os.environ["TMPDIR"]
+            else:
+                os.environ["TMPDIR"] = usual
