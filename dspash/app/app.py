@@ -40,9 +40,13 @@ class App:
     block, or `close`, stops the workers and leaves nothing behind.
     """
 
-    def __init__(self, options: BridgeOptions, *, lm: str = OFFLINE, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(
+        self, options: BridgeOptions, *, lm: str = OFFLINE, timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
         if timeout_s <= 0:
-            raise ConfigurationError("timeout_s", f"{timeout_s} leaves no time for a call", "give seconds above 0")
+            raise ConfigurationError(
+                "timeout_s", f"{timeout_s} leaves no time for a call", "give seconds above 0"
+            )
         self._options = options
         self._timeout_s = timeout_s
         self._numbers = itertools.count(1)
@@ -60,7 +64,9 @@ class App:
                 ReverseCommand.METRIC_CALL: self._metrics.serve,
             },
         )
-        self._bridge.definitions.append(Command.CONFIGURE, {"lm": {"model": lm, "capabilities": capabilities}})
+        self._bridge.definitions.append(
+            Command.CONFIGURE, {"lm": {"model": lm, "capabilities": capabilities}}
+        )
 
     def __repr__(self) -> str:
         return f"<App {self._bridge!r}>"
@@ -85,7 +91,9 @@ class App:
 
     # --- the lowest door ---
 
-    def call(self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None) -> Any:
+    def call(
+        self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
+    ) -> Any:
         """Send one command of the protocol to a worker and wait for its result. Raises a DspashError."""
         return self._submit(command, args or {}, timeout_s=timeout_s).future.result()
 
@@ -113,10 +121,10 @@ class App:
 
     def module(
         self,
-        type: str,  # noqa: A002 - the reference design's word
+        type: str,
         signature: Any = None,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         tools: Tools = (),
         **config: Any,
     ) -> Module:
@@ -130,10 +138,10 @@ class App:
 
     async def amodule(
         self,
-        type: str,  # noqa: A002
+        type: str,
         signature: Any = None,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         tools: Tools = (),
         **config: Any,
     ) -> Module:
@@ -171,7 +179,9 @@ class App:
         init: Mapping[str, Any] | None = None,
     ) -> Program:
         """The same, awaited."""
-        return await self._adefine(*self._planned_program(name, source, forward_fn, cls, modules, tools, init))
+        return await self._adefine(
+            *self._planned_program(name, source, forward_fn, cls, modules, tools, init)
+        )
 
     def delete(self, runnable: Runnable) -> None:
         """Remove a module or program from every worker."""
@@ -180,10 +190,14 @@ class App:
 
     # --- running ---
 
-    def run(self, runnable: Runnable, inputs: Mapping[str, Any], *, timeout_s: float | None = None) -> Prediction:
+    def run(
+        self, runnable: Runnable, inputs: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> Prediction:
         """Run once and wait. `inputs` has exactly the signature's input fields. Raises a DspashError."""
         command, args = runnable.request(inputs)
-        return _prediction(self._submit(command, args, timeout_s=timeout_s, owner=runnable.id).future.result())
+        return _prediction(
+            self._submit(command, args, timeout_s=timeout_s, owner=runnable.id).future.result()
+        )
 
     async def arun(
         self, runnable: Runnable, inputs: Mapping[str, Any], *, timeout_s: float | None = None
@@ -207,7 +221,12 @@ class App:
         command, args = runnable.request(inputs)
         stream: Stream[Token | Prediction] = Stream(EventKind.ITEM, _token, _prediction)
         call = self._submit(
-            command, {**args, "stream": True}, timeout_s=timeout_s, owner=runnable.id, on_event=stream.take, wait=wait
+            command,
+            {**args, "stream": True},
+            timeout_s=timeout_s,
+            owner=runnable.id,
+            on_event=stream.take,
+            wait=wait,
         )
         return stream.follow(call)
 

@@ -51,7 +51,9 @@ class HostMetrics:
                     del self._functions[name]
         else:
             problem = f"{type(metric).__name__} is no metric"
-            raise ConfigurationError("metric", problem, "give a built-in's name or a function of example and prediction")
+            raise ConfigurationError(
+                "metric", problem, "give a built-in's name or a function of example and prediction"
+            )
 
     def serve(self, ask: Ask) -> Any:
         """Answer `metric.call {name, example, prediction, trace?}`."""

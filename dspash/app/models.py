@@ -40,7 +40,9 @@ class Models:
 def _request_of(ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
     request, meta = ask.args.get("request"), ask.args.get("meta") or {}
     if not isinstance(request, dict) or not isinstance(meta, dict):
-        raise FaultError.of(FaultKind.INVALID_REQUEST, "a request and its meta are maps", path="$.args.request")
+        raise FaultError.of(
+            FaultKind.INVALID_REQUEST, "a request and its meta are maps", path="$.args.request"
+        )
     return request, meta
 
 

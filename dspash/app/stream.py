@@ -14,7 +14,9 @@ from dspash_protocol import Event, EventKind
 
 __all__ = ["Stream"]
 
-MAX_WAITING: Final = 65_536  # items; a consumer that lags further behind loses the call, not the host its memory
+MAX_WAITING: Final = (
+    65_536  # items; a consumer that lags further behind loses the call, not the host its memory
+)
 
 T = TypeVar("T")
 

@@ -87,13 +87,19 @@ class Toolbox:
         tool = tools.get(name) if isinstance(name, str) else None
         if tool is None:
             given = ", ".join(sorted(tools)) or "none"
-            raise FaultError.of(FaultKind.NOT_FOUND, f"no tool is called {name!r} here; there are {given}", tool=name)
+            raise FaultError.of(
+                FaultKind.NOT_FOUND, f"no tool is called {name!r} here; there are {given}", tool=name
+            )
         if not isinstance(args, dict):
-            raise FaultError.of(FaultKind.INVALID_INPUT, "arguments are given by name, as a map", path="$.args")
+            raise FaultError.of(
+                FaultKind.INVALID_INPUT, "arguments are given by name, as a map", path="$.args"
+            )
         try:
             inspect.signature(tool.function).bind(**args)
         except TypeError as error:
-            raise FaultError.of(FaultKind.INVALID_INPUT, f"tool {tool.name!r}: {error}", path="$.args") from None
+            raise FaultError.of(
+                FaultKind.INVALID_INPUT, f"tool {tool.name!r}: {error}", path="$.args"
+            ) from None
         return to_wire(tool.call(args))
 
 
@@ -126,7 +132,7 @@ def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _schema_of(hint: Any, parameter: inspect.Parameter) -> dict[str, Any]:
-    from pydantic import PydanticUserError, TypeAdapter  # noqa: PLC0415 - only those who use tools pay for the import
+    from pydantic import PydanticUserError, TypeAdapter
 
     try:
         schema: dict[str, Any] = TypeAdapter(hint).json_schema() if hint is not Any else {}

@@ -7,16 +7,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from dspash.bridge.ask import Ask, current_ask
-from dspash.bridge.call import Call, CallOptions
+from dspash.bridge.call import Call, CallOptions, Standing
 from dspash.bridge.deadlines import Deadlines
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.elastic import ElasticThreads
-from dspash.bridge.mailbox import Mailbox
 from dspash.bridge.lifetimes import open_bridges
+from dspash.bridge.mailbox import Mailbox
 from dspash.bridge.options import BridgeOptions
 from dspash.bridge.pool import Pool
 from dspash.bridge.pump import Pump
@@ -31,7 +30,7 @@ __all__ = ["AskHandler", "Bridge"]
 
 AskHandler: TypeAlias = Callable[[Ask], Any]
 
-_ASIDE: Final = frozenset({Command.PING, Command.STATS, Command.LIST, Command.INSPECT_HISTORY})
+_ASIDE: Final = frozenset(map(str, (Command.PING, Command.STATS, Command.LIST, Command.INSPECT_HISTORY)))
 """Commands a worker answers between others; they need no slot."""
 
 _MIB: Final = 1024 * 1024
@@ -68,14 +67,16 @@ class Bridge:
 
     # --- calls ---
 
-    def submit(self, command: str, args: Mapping[str, Any], options: CallOptions, *, wait: bool = True) -> Call:
+    def submit(
+        self, command: str, args: Mapping[str, Any], options: CallOptions, *, wait: bool = True
+    ) -> Call:
         """Make a call; its outcome is in `call.future`.
 
         When the queue is full it waits for a place, at most to the call's deadline, or with `wait=False` not at all.
         Raises OverloadedError then, ClosedError or SupervisorGaveUpError when there is nobody left to serve it.
         """
         self._check_open()
-        call = Call(command, args, self._adapted(command, options))
+        call = self._made(command, args, options)
         call.on_end = self._deadlines.discard
         call.on_cancel = self._abandon
         if command in DEFINING_COMMANDS:
@@ -98,7 +99,8 @@ class Bridge:
             running=sum(worker.busy for worker in workers),
             restarts=self._supervisor.restarts,
             calls=self._calls_of_the_gone + sum(worker.calls_ended for worker in workers),
-            unmatched_replies=self._unmatched_of_the_gone + sum(worker.unmatched_replies for worker in workers),
+            unmatched_replies=self._unmatched_of_the_gone
+            + sum(worker.unmatched_replies for worker in workers),
             containment=_containment_text(self._supervisor),
             gave_up=closed_by.report.summary() if isinstance(closed_by, SupervisorGaveUpError) else None,
         )
@@ -136,19 +138,23 @@ class Bridge:
         """A slot is free."""
         if call.command == Command.HELLO:
             return
-        self._pool.release(worker)
-        self._serve(worker)
+        if self._pool.release(worker):
+            self._serve(worker)
 
     def worker_asked(self, worker: Worker, ask: Ask) -> None:
         """It wants something of the host: find who serves it, on a thread of its own."""
         handler = self._handlers.get(ask.command)  # type: ignore[call-overload]
         if handler is None:
             offered = ", ".join(sorted(self._handlers))
-            ask.fail(Fault(FaultKind.UNKNOWN_COMMAND, f"{ask.command!r} is not offered here; there are {offered}"))
+            ask.fail(
+                Fault(FaultKind.UNKNOWN_COMMAND, f"{ask.command!r} is not offered here; there are {offered}")
+            )
             return
         threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
         if not threads.start(functools.partial(ask.serve, handler)):
-            ask.fail(Fault(FaultKind.UNAVAILABLE, "too many requests of workers are being served", retryable=True))
+            ask.fail(
+                Fault(FaultKind.UNAVAILABLE, "too many requests of workers are being served", retryable=True)
+            )
 
     def worker_leaving(self, worker: Worker) -> None:
         """It takes no more calls; those it has go on."""
@@ -188,26 +194,25 @@ class Bridge:
         if self._closed_by is not None:
             raise self._closed_by
 
-    def _adapted(self, command: str, options: CallOptions) -> CallOptions:
+    def _made(self, command: str, args: Mapping[str, Any], options: CallOptions) -> Call:
         ask = current_ask()
-        nested = ask is not None and ask.worker in self._supervisor.workers
-        if nested and ask is not None:
-            return replace(options, nested=True, not_after=min(options.not_after, ask.deadline))
-        return replace(options, aside=True) if command in _ASIDE else options
+        if ask is not None and ask.worker in self._supervisor.workers:
+            return Call(command, args, options, Standing.NESTED, not_after=ask.deadline)
+        return Call(command, args, options, Standing.ASIDE if command in _ASIDE else Standing.ORDINARY)
 
     def _admit(self, call: Call, *, wait: bool) -> Worker | None:
         while True:
             try:
                 return self._pool.admit(call)
             except OverloadedError:
-                if not wait or not self._pool.wait_for_place(call.deadline):
+                if not wait or not self._pool.wait_for_place(call):
                     raise
                 self._check_open()
 
     def _send(self, worker: Worker, call: Call, *, wait: bool) -> None:
         if call.has_ended:
-            self._pool.release(worker)
-            self._serve(worker)
+            if self._pool.release(worker):
+                self._serve(worker)
         elif not worker.send(call, wait=wait):
             self._pool.remove(worker)
             self._pool.put_back(call, worker)

@@ -4,41 +4,51 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import KW_ONLY, dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dspash.errors import CallTimeoutError
+from dspash.errors import CallTimeoutError, ReentrancyError
 from dspash_protocol import Event, EventKind, Progress
 
 if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
-__all__ = ["Call", "CallFuture", "CallOptions"]
+__all__ = ["Call", "CallFuture", "CallOptions", "Standing", "delivering"]
 
 _serials: Final = itertools.count(1)
+_thread: Final = threading.local()
+
+
+class delivering:  # noqa: N801 - reads as a verb, like contextlib's own
+    """Mark this thread, inside the block, as one that delivers outcomes: it must not wait for any."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        _thread.delivers = True
+
+    def __exit__(self, *_: object) -> None:
+        _thread.delivers = False
 
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """How a call is to be made, beside what it asks.
 
-    `timeout_s` is for everything: queue, wire, worker, LM calls and tools; `not_after` (monotonic seconds) is the end
-    of the call this one is made for. Calls with the same `sticky` key go to the
-    same worker. `owner` is the id of the module or program it runs: its tools are those the call may use. A `nested`
-    call is made on behalf of one that holds a slot already, an `aside` call is too small to need one; neither waits
-    for a slot, or they could wait for ever. `on_event` is told, on the pump's thread, of every event.
+    `timeout_s` is for everything: queue, wire, worker, LM calls and tools. Calls with the same `sticky` key go to the
+    same worker. `owner` is the id of the module or program it runs: its tools are those the call may use. `on_event`
+    is told, on the pump's thread, of every event.
     """
 
     timeout_s: float
     _: KW_ONLY
-    not_after: float = math.inf
     owner: str | None = None
     sticky: str | None = None
-    nested: bool = False
-    aside: bool = False
     on_event: Callable[[Event], None] | None = None
 
 
@@ -49,14 +59,43 @@ class CallFuture(Future[Any]):
         super().__init__()
         self._call = call
 
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the outcome. Raises ReentrancyError where what delivers it would wait for itself."""
+        self._before_waiting(timeout)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the outcome; see result."""
+        self._before_waiting(timeout)
+        return super().exception(timeout)
+
     def cancel(self) -> bool:
         """End the call for its caller at once; False when it has ended already."""
         return self._call.cancel("the caller cancelled it")
+
+    def _before_waiting(self, timeout: float | None) -> None:
+        if self.done():
+            return
+        if getattr(_thread, "delivers", False):
+            raise ReentrancyError(
+                call="waiting for a call inside a callback", instead="it with the a… method"
+            )
+        worker = self._call.worker
+        if timeout is None and worker is not None:
+            worker.lead(self._call)
 
     def cancel_quietly(self) -> None:
         """Become cancelled and tell whoever waits, without asking anybody."""
         super().cancel()
         self.set_running_or_notify_cancel()
+
+
+class Standing(Enum):
+    """What a call needs to be sent."""
+
+    ORDINARY = "ordinary"  # a free slot
+    ASIDE = "aside"  # room: it is too small to need a slot
+    NESTED = "nested"  # nothing: it is made on behalf of one that holds a slot, and both could wait for ever
 
 
 class Call:
@@ -75,15 +114,24 @@ class Call:
         "progress",
         "request_id",
         "serial",
+        "standing",
         "worker",
     )
 
-    def __init__(self, command: str, args: Mapping[str, Any], options: CallOptions) -> None:
+    def __init__(
+        self,
+        command: str,
+        args: Mapping[str, Any],
+        options: CallOptions,
+        standing: Standing = Standing.ORDINARY,
+        not_after: float = math.inf,
+    ) -> None:
         self.serial = next(_serials)
         self.command = command
         self.args = args
         self.options = options
-        self.deadline = min(time.monotonic() + options.timeout_s, options.not_after)
+        self.standing = standing
+        self.deadline = min(time.monotonic() + options.timeout_s, not_after)
         self.progress = Progress.NOT_SENT
         self.worker: Worker | None = None
         self.request_id: int | None = None

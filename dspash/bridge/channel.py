@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dspash_protocol import Outbox
+
+if TYPE_CHECKING:
+    from dspash.bridge.pump import Pump
 
 __all__ = ["Channel"]
 
 READ_BYTES: Final = 1 << 18
 HIGH_WATER_BYTES: Final = 8 << 20  # a writer that finds more than this waiting waits itself
 SOCKET_BUFFER_BYTES: Final = 1 << 20  # asked of the kernel each way, which may grant less
-_NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)  # a host app may have given SIGPIPE its deadly default back
+ARRIVAL_S: Final = 0.05  # how long one wait for data may take
+_ARRIVAL_TIME: Final = struct.pack("ll", 0, int(ARRIVAL_S * 1e6))  # a struct timeval
+# A host app may have given SIGPIPE its deadly default back.
+_SEND_FLAGS: Final = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
 class Channel:
@@ -25,9 +32,12 @@ class Channel:
     empties, so the pump goes on reading while the peer is slow: both sides writing cannot deadlock.
     """
 
-    def __init__(self, sock: socket.socket, *, on_backlog: Callable[[], None]) -> None:
-        sock.setblocking(False)
+    def __init__(self, sock: socket.socket, pump: Pump, *, on_backlog: Callable[[], None]) -> None:
+        # Blocking, with a bound, for the one thread that waits for a reply; everything else says MSG_DONTWAIT.
+        sock.settimeout(None)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _ARRIVAL_TIME)
         self._sock = sock
+        self._pump = pump
         self._on_backlog = on_backlog
         self._outbox = Outbox()
         self._room = threading.Condition(threading.Lock())
@@ -54,16 +64,15 @@ class Channel:
         with self._room:
             if not self._open:
                 raise BrokenPipeError("the channel is closed")
-            written = 0
-            had_backlog = bool(self._outbox)
-            if not had_backlog:
-                written = self._send(memoryview(frame))
-                if written == len(frame):
-                    return
-            self._outbox.put(frame, written=written)
-        if not had_backlog:
+            if self._outbox or self._pump.will_flush(self):
+                self._outbox.put(frame)
+                must_watch = False
+            else:
+                self._outbox.put(frame, written=self._send(frame))
+                must_watch = bool(self._outbox)
+        if must_watch:
             self._on_backlog()
-        if wait_until is not None:
+        if wait_until is not None and self._outbox.waiting_bytes > HIGH_WATER_BYTES:
             self._wait_for_room(wait_until)
 
     def flush(self) -> bool:
@@ -78,14 +87,21 @@ class Channel:
             self._room.notify_all()
             return not self._outbox
 
+    def flush_backlog(self) -> None:
+        """Write what was left to the pump, at the end of its turn."""
+        try:
+            if not self.flush():
+                self._on_backlog()
+        except OSError:
+            return  # the reading side will see the end
+
     def read(self) -> bytes | None:
         """What has arrived; b"" at the end of the stream, None when nothing is there yet."""
-        try:
-            return self._sock.recv(READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            return b""
+        return self._receive(socket.MSG_DONTWAIT)
+
+    def await_data(self) -> bytes | None:
+        """What has arrived or arrives within ARRIVAL_S; otherwise as read."""
+        return self._receive(0)
 
     def end_writing(self) -> None:
         """Tell the peer that nothing more comes; its answers can still be read."""
@@ -111,9 +127,17 @@ class Channel:
         self._open = False
         self._sock.close()
 
-    def _send(self, data: memoryview) -> int:
+    def _receive(self, flags: int) -> bytes | None:
         try:
-            return self._sock.send(data, _NO_SIGNAL)
+            return self._sock.recv(READ_BYTES, flags)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self._sock.send(data, _SEND_FLAGS)
         except (BlockingIOError, InterruptedError):
             return 0
 

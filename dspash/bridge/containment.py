@@ -19,7 +19,9 @@ class ContainmentKind(StrEnum):
     """How descendants are held together."""
 
     PID_NAMESPACE = "pid_namespace"  # bubblewrap: the kernel kills every descendant, whatever it did
-    PROCESS_GROUP = "process_group"  # a session of its own and a parent-death signal: a daemonised child escapes
+    PROCESS_GROUP = (
+        "process_group"  # a session of its own and a parent-death signal: a daemonised child escapes
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ class ElasticThreads:
             if len(self._threads) >= self._limit:
                 return False
             self._made += 1
-            thread = threading.Thread(target=self._run, args=(job,), name=f"{self._name}-{self._made}", daemon=True)
+            thread = threading.Thread(
+                target=self._run, args=(job,), name=f"{self._name}-{self._made}", daemon=True
+            )
             self._threads.add(thread)
         thread.start()
         return True

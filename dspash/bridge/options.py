@@ -42,11 +42,19 @@ class BridgeOptions:
     def __post_init__(self) -> None:
         _require(self.workers >= 1, "workers", f"{self.workers} is not a number of workers", "give 1 or more")
         _require(
-            self.concurrency >= 1, "concurrency", f"{self.concurrency} calls at a time serve none", "give 1 or more"
+            self.concurrency >= 1,
+            "concurrency",
+            f"{self.concurrency} calls at a time serve none",
+            "give 1 or more",
         )
-        _require(self.max_queue >= 0, "max_queue", f"{self.max_queue} is negative", "give 0 for no queue, or more")
         _require(
-            self.max_frame >= 4096, "max_frame", f"{self.max_frame} bytes are too few for hello", "give 4096 or more"
+            self.max_queue >= 0, "max_queue", f"{self.max_queue} is negative", "give 0 for no queue, or more"
+        )
+        _require(
+            self.max_frame >= 4096,
+            "max_frame",
+            f"{self.max_frame} bytes are too few for hello",
+            "give 4096 or more",
         )
         for name in ("cancel_grace_s", "retire_grace_s", "shutdown_s"):
             value: float = getattr(self, name)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
-from dspash.bridge.call import Call
+from dspash.bridge.call import Call, Standing
 from dspash.errors import OverloadedError
 
 __all__ = ["Pool", "Slots"]
@@ -35,6 +35,7 @@ class Pool(Generic[W]):
     def __init__(self, *, concurrency: int, max_queue: int) -> None:
         self.concurrency = concurrency
         self.max_queue = max_queue
+        self._aside_limit = concurrency + max_queue
         self._children: list[str] = []
         self._ready: dict[str, W] = {}
         self._waiting: deque[Call] = deque()
@@ -57,28 +58,28 @@ class Pool(Generic[W]):
     def admit(self, call: Call) -> W | None:
         """The worker to send `call` to now, a slot of which is then its; None when it was queued.
 
-        Raises OverloadedError when the queue is full.
+        Raises OverloadedError when there is no place for it.
         """
         with self._lock:
             worker = self._choose(call)
             if worker is not None:
                 worker.busy += 1
                 return worker
-            if len(self._waiting) >= self.max_queue:
+            if not self._has_place(call):
                 raise OverloadedError(queued=len(self._waiting), limit=self.max_queue)
-            if call.options.nested:
+            if call.standing is Standing.NESTED:
                 self._waiting.appendleft(call)  # calls that hold slots wait for it
             else:
                 self._waiting.append(call)
             return None
 
-    def wait_for_place(self, until: float) -> bool:
-        """Stay until the queue has a place or `until` (monotonic seconds) has come; whether it has one."""
+    def wait_for_place(self, call: Call) -> bool:
+        """Stay until `admit` may take the call, or its deadline has come; whether it may."""
         with self._place:
-            while len(self._waiting) >= self.max_queue:
-                left_s = until - time.monotonic()
+            while not self._has_place(call):
+                left_s = call.deadline - time.monotonic()
                 if left_s <= 0 or not self._place.wait(left_s):
-                    return len(self._waiting) < self.max_queue
+                    return self._has_place(call)
             return True
 
     def add(self, worker: W) -> None:
@@ -92,25 +93,26 @@ class Pool(Generic[W]):
             if self._ready.get(worker.child_id) is worker:
                 del self._ready[worker.child_id]
 
-    def release(self, worker: W) -> None:
-        """One of the worker's calls has ended, as far as the worker is concerned."""
+    def release(self, worker: W) -> bool:
+        """One of the worker's calls has ended, as far as the worker is concerned; whether others wait."""
         with self._lock:
             worker.busy -= 1
+            if worker.busy == self._aside_limit // 2:
+                self._place.notify_all()
+            return bool(self._waiting)
 
     def next_for(self, worker: W) -> Call | None:
         """The call that is first in line for `worker`, which has then taken a slot; None when there is none."""
-        if not self._waiting:
-            return None
         with self._lock:
             if self._ready.get(worker.child_id) is not worker:
                 return None
             for index, call in enumerate(self._waiting):
-                if call.has_ended:
-                    continue  # removed by whoever ended it, any moment now
-                if self._may_take(worker, call):
+                if call.standing is Standing.ORDINARY and worker.busy >= self.concurrency:
+                    return None  # what needs no slot waits before those that do
+                if not call.has_ended and self._is_at_home(worker, call):
                     del self._waiting[index]
                     worker.busy += 1
-                    self._place.notify()
+                    self._call_for_more()
                     return call
             return None
 
@@ -121,7 +123,7 @@ class Pool(Generic[W]):
                 self._waiting.remove(call)
             except ValueError:
                 return False
-            self._place.notify()
+            self._call_for_more()
             return True
 
     def put_back(self, call: Call, worker: W) -> None:
@@ -138,28 +140,39 @@ class Pool(Generic[W]):
             self._place.notify_all()
             return calls
 
+    def _call_for_more(self) -> None:
+        """Wake those who wait for a place once half of them are free: one at a time, threads would swap at each call."""
+        if len(self._waiting) <= self.max_queue // 2:
+            self._place.notify_all()
+
     def _choose(self, call: Call) -> W | None:
         if call.options.sticky is not None:
             worker = self._ready.get(self._home_of(call.options.sticky))
             return worker if worker is not None and self._has_room(worker, call) else None
-        worker = min(self._ready.values(), key=_busyness, default=None)
-        return worker if worker is not None and self._has_room(worker, call) else None
+        idlest: W | None = None
+        for worker in self._ready.values():
+            if idlest is None or worker.busy < idlest.busy:
+                idlest = worker
+        return idlest if idlest is not None and self._has_room(idlest, call) else None
 
-    def _may_take(self, worker: W, call: Call) -> bool:
-        sticky = call.options.sticky
-        at_home = sticky is None or self._home_of(sticky) == worker.child_id
-        return at_home and self._has_room(worker, call)
+    def _has_place(self, call: Call) -> bool:
+        """Whether the call may wait here, or, being one that needs no slot, be sent."""
+        if call.standing is Standing.ASIDE and self._ready:
+            return any(worker.busy < self._aside_limit for worker in self._ready.values())
+        return len(self._waiting) < self.max_queue
+
+    def _is_at_home(self, worker: W, call: Call) -> bool:
+        return call.options.sticky is None or self._home_of(call.options.sticky) == worker.child_id
 
     def _has_room(self, worker: W, call: Call) -> bool:
-        if call.options.nested:
-            return True
-        limit = self.concurrency + self.max_queue if call.options.aside else self.concurrency
-        return worker.busy < limit
+        match call.standing:
+            case Standing.ORDINARY:
+                return worker.busy < self.concurrency
+            case Standing.ASIDE:
+                return worker.busy < self._aside_limit
+            case Standing.NESTED:
+                return True
 
     def _home_of(self, key: str) -> str:
         """Rendezvous hashing: a key keeps its child when others come or go."""
         return max(self._children, key=lambda child_id: zlib.crc32(f"{child_id}\0{key}".encode()))
-
-
-def _busyness(worker: Slots) -> int:
-    return worker.busy

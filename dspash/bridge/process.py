@@ -39,7 +39,9 @@ class LaunchSpec:
 class Process:
     """A started worker. `pid` is the interpreter's own, as the host sees it."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], stderr: int, *, wrapped: bool, init_pid: int | None) -> None:
+    def __init__(
+        self, popen: subprocess.Popen[bytes], stderr: int, *, wrapped: bool, init_pid: int | None
+    ) -> None:
         self._popen = popen
         self._wrapped = wrapped
         self._init_pid = init_pid
@@ -148,7 +150,9 @@ def launch(spec: LaunchSpec) -> tuple[Process, socket.socket]:
         return process, ours
 
 
-def _start(spec: LaunchSpec, channel: socket.socket, stderr: int) -> tuple[subprocess.Popen[bytes], int | None]:
+def _start(
+    spec: LaunchSpec, channel: socket.socket, stderr: int
+) -> tuple[subprocess.Popen[bytes], int | None]:
     worker = [spec.python, "-P", "-m", "dspash_worker", *spec.arguments]
     if not spec.containment.wraps:
         environment = {**spec.environment, "DSPASH_PARENT": str(os.getpid())}
@@ -219,5 +223,3 @@ class _closing:  # noqa: N801 - reads as a verb, like contextlib's own
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
-
-

@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from loguru import logger
 
-__all__ = ["Pump", "Watched"]
+from dspash.bridge.call import delivering
+
+__all__ = ["READABLE", "WRITABLE", "Flushable", "Pump"]
+
+READABLE: Final = 0x001  # poll(2)'s and epoll(7)'s bits, which are the same
+WRITABLE: Final = 0x004
 
 Ready: TypeAlias = Callable[[int], None]
 
 
-class Watched(Protocol):
-    """Anything with a descriptor."""
+class Flushable(Protocol):
+    """Something with bytes to write."""
 
-    def fileno(self) -> int: ...
+    def flush_backlog(self) -> None: ...
 
 
 class Pump:
     """Waits on all descriptors at once and tells their owners; everything it calls must return soon."""
 
     def __init__(self, name: str) -> None:
-        self._selector = selectors.DefaultSelector()
+        # macOS has no epoll; with poll, changes take effect at the pump's next turn, so it cannot be paused at once.
+        self.can_pause = hasattr(select, "epoll")
+        self._poller: Any = select.epoll() if self.can_pause else select.poll()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
+        self._on_ready: dict[int, Ready] = {}
+        self._events: dict[int, int] = {}
         self._jobs: deque[Callable[[], None]] = deque()
+        self._unflushed: deque[Flushable] = deque()
+        self._awake = True
         self._open = True
+        self._watch(self._wake_read, self._on_wake, READABLE)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def __repr__(self) -> str:
-        return f"<Pump {self._thread.name} watching={len(self._selector.get_map() or ())}>"
+        return f"<Pump {self._thread.name} watching={len(self._on_ready)}>"
 
     @property
     def is_current_thread(self) -> bool:
@@ -52,16 +63,35 @@ class Pump:
         self._jobs.append(job)
         self._wake()
 
-    def watch(self, source: Watched | int, on_ready: Ready, events: int = selectors.EVENT_READ) -> None:
-        """Call `on_ready(events)` whenever `source` is; any thread may ask. A second call changes the events."""
-        self.run(lambda: self._watch(source, on_ready, events))
+    def will_flush(self, backlog: Flushable) -> bool:
+        """Whether the pump is awake and so will flush `backlog` before it sleeps: a system call saved under load."""
+        if not self._awake:
+            return False
+        self._unflushed.append(backlog)
+        # Looked at again: between the first look and the note it may have gone to sleep without reading the note.
+        return self._awake
 
-    def unwatch(self, source: Watched | int) -> None:
-        """Forget `source`, on the pump's thread; before it is closed."""
-        try:
-            self._selector.unregister(source)
-        except (KeyError, ValueError):
-            return  # never watched, or closed already
+    def watch(self, fd: int, on_ready: Ready, events: int = READABLE) -> None:
+        """Call `on_ready(events)` whenever `fd` is; any thread may ask. A second call changes the events."""
+        self.run(lambda: self._watch(fd, on_ready, events))
+
+    def unwatch(self, fd: int) -> None:
+        """Forget `fd`, before it is closed."""
+        if self._on_ready.pop(fd, None) is not None:
+            del self._events[fd]
+            self._poller.unregister(fd)
+
+    def pause(self, fd: int) -> None:
+        """Leave the reading of `fd` to the caller, until `resume`. Only where `can_pause`."""
+        events = self._events.get(fd)
+        if events is not None:
+            self._poller.modify(fd, events & ~READABLE)
+
+    def resume(self, fd: int) -> None:
+        """Read `fd` again."""
+        events = self._events.get(fd)
+        if events is not None:
+            self._poller.modify(fd, events)
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """End the thread after the jobs already given."""
@@ -69,19 +99,20 @@ class Pump:
         self._wake()
         if not self.is_current_thread:
             self._thread.join(timeout_s)
-        self._selector.close()
+        if self.can_pause:
+            self._poller.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _watch(self, source: Watched | int, on_ready: Ready, events: int) -> None:
-        try:
-            known = self._selector.get_map().get(source)
-            if known is None:
-                self._selector.register(source, events, on_ready)
-            elif known.events != events:
-                self._selector.modify(source, events, on_ready)
-        except (ValueError, OSError):
+    def _watch(self, fd: int, on_ready: Ready, events: int) -> None:
+        if fd < 0:
             return  # closed between the asking and the doing: its owner knows
+        if fd not in self._on_ready:
+            self._poller.register(fd, events)
+        elif self._events[fd] != events:
+            self._poller.modify(fd, events)
+        self._on_ready[fd] = on_ready
+        self._events[fd] = events
 
     def _wake(self) -> None:
         try:
@@ -96,14 +127,25 @@ class Pump:
             return
 
     def _run(self) -> None:
-        while self._open or self._jobs:
-            for key, events in self._selector.select() if not self._jobs else ():
-                self._guard(lambda key=key, events=events: key.data(events))
-            while self._jobs:
-                self._guard(self._jobs.popleft())
+        with delivering():
+            self._turns()
 
-    def _guard(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Exception:  # the boundary of this thread: one worker's trouble must not stop the others
-            logger.exception("the pump met a defect")
+    def _turns(self) -> None:
+        while self._open or self._jobs:
+            try:
+                self._turn()
+            except Exception:  # the boundary of this thread: one worker's trouble must not stop the others
+                logger.exception("the pump met a defect")
+
+    def _turn(self) -> None:
+        self._awake = False
+        while self._unflushed:
+            self._unflushed.popleft().flush_backlog()
+        ready = self._poller.poll() if not self._jobs else ()
+        self._awake = True
+        for fd, events in ready:
+            on_ready = self._on_ready.get(fd)
+            if on_ready is not None:
+                on_ready(events)
+        while self._jobs:
+            self._jobs.popleft()()

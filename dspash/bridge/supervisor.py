@@ -63,7 +63,13 @@ class Supervisor:
     """One-for-one supervision of `workers` children, by the rules of dspash.supervision."""
 
     def __init__(
-        self, options: BridgeOptions, *, mailbox: Mailbox, pump: Pump, definitions: Definitions, owner: SupervisorOwner
+        self,
+        options: BridgeOptions,
+        *,
+        mailbox: Mailbox,
+        pump: Pump,
+        definitions: Definitions,
+        owner: SupervisorOwner,
     ) -> None:
         self._options = options
         self._mailbox = mailbox
@@ -119,7 +125,9 @@ class Supervisor:
             return
         if worker.why is not None:
             worker.process.kill()
-        self._mailbox.cast_after(0.001, functools.partial(self._await_end, worker, time.monotonic() + DYING_S))
+        self._mailbox.cast_after(
+            0.001, functools.partial(self._await_end, worker, time.monotonic() + DYING_S)
+        )
 
     def overran(self, worker: Worker, call: Call) -> None:
         """A call went on after its end was asked for: replace the worker, leaving its other calls time to end."""
@@ -142,7 +150,10 @@ class Supervisor:
         """
         self._stopping = True
         order = stop_order(tuple(self._children.values()))
-        workers = [*self._leaving, *(self._workers[child_id] for child_id in order if child_id in self._workers)]
+        workers = [
+            *self._leaving,
+            *(self._workers[child_id] for child_id in order if child_id in self._workers),
+        ]
         for worker in workers:
             worker.why = worker.why or StoppedByOwner()
             worker.end_writing()
@@ -278,7 +289,9 @@ class Supervisor:
             return
         in_flight = tuple(call.command for call in worker.pending if not call.has_ended and _is_users(call))
         self._pump.run(worker.release)
-        exit_reason = worker.why or worker.process.poll() or ProtocolBroken("it does not end, even when killed")
+        exit_reason = (
+            worker.why or worker.process.poll() or ProtocolBroken("it does not end, even when killed")
+        )
         death = Death(
             worker.child_id,
             worker.generation,
@@ -312,7 +325,9 @@ class Supervisor:
         match decision:
             case StartAgain(after_s=after_s, history=history):
                 self._history = history
-                logger.info("worker {} {}; starting again in {:.2f} s", death.child_id, death.exit.describe(), after_s)
+                logger.info(
+                    "worker {} {}; starting again in {:.2f} s", death.child_id, death.exit.describe(), after_s
+                )
                 start = functools.partial(self._start_child, death.child_id)
                 if after_s > 0:
                     self._mailbox.cast_after(after_s, start)

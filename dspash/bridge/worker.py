@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask
-from dspash.bridge.call import Call
+from dspash.bridge.call import Call, delivering
 from dspash.bridge.channel import Channel
 from dspash.bridge.process import Process
+from dspash.bridge.pump import READABLE, WRITABLE
 from dspash.bridge.wire_faults import error_of
 from dspash.errors import FrameTooLargeError, InvalidInputError
 from dspash.supervision import ExitReason, ProtocolBroken
@@ -97,19 +97,23 @@ class Worker:
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
         self.heard_at = self.started_at
-        self.why: ExitReason | None = None  # our reason for ending it, which outranks the process's own account
+        self.why: ExitReason | None = (
+            None  # our reason for ending it, which outranks the process's own account
+        )
         self._pump = pump
         self._listener = listener
         self._definitions = definitions
         self._applied = 0
         self._known: set[int] = set()
-        self._channel = Channel(sock, on_backlog=self._watch_for_writing)
+        self._channel = Channel(sock, pump, on_backlog=self._watch_for_writing)
         self._session = Session(Role.HOST, max_frame=max_frame)
         self._pending: dict[int, Call] = {}
         self._told: dict[int, Definition] = {}  # definitions sent to catch up, not answered yet
         self._asks: dict[int, Ask] = {}
         self._ids = itertools.count(1)
+        self._exited = False
         self._lock = threading.Lock()
+        self._reading = threading.Lock()  # held by the one thread that takes messages in
         self._catching_up = threading.Lock()
 
     def __repr__(self) -> str:
@@ -188,10 +192,30 @@ class Worker:
 
     def watch(self) -> None:
         """Start listening to its channel, its stderr and its end."""
-        self._pump.watch(self._channel, self._on_channel)
+        self._pump.watch(self._channel.fileno(), self._on_channel)
         self._pump.watch(self.process.stderr_fd, self._on_stderr)
         if self.process.pidfd is not None:
-            self._pump.watch(self.process.pidfd, lambda _events: self._lose())
+            self._pump.watch(self.process.pidfd, self._on_exit)
+
+    def lead(self, call: Call) -> None:
+        """Read the channel in the caller's own thread until `call` has ended, if nobody else does.
+
+        A reply then wakes the thread that waits for it, and not first the pump: one switch of threads less, of two.
+        """
+        if not self._pump.can_pause or not self._reading.acquire(blocking=False):
+            return
+        fd = self._channel.fileno()
+        try:
+            self._pump.pause(fd)
+            while not call.has_ended and self.state in (WorkerState.READY, WorkerState.RETIRING):
+                data = self._channel.await_data()
+                if data is not None:
+                    self._take_in_or_break(data)
+                elif self._exited:
+                    self._lose()
+        finally:
+            self._reading.release()
+            self._pump.resume(fd)
 
     def take_pending(self) -> tuple[Call, ...]:
         """The calls that will not be answered any more, oldest first."""
@@ -213,21 +237,45 @@ class Worker:
         self.process.close()
 
     def _on_channel(self, events: int) -> None:
-        if events & EVENT_WRITE:
+        if events & WRITABLE:
             try:
                 done = self._channel.flush()
             except OSError:
                 done = True  # the reading side will see the end
             if done:
-                self._pump.watch(self._channel, self._on_channel, EVENT_READ)
-        if events & EVENT_READ:
-            self._receive()
+                self._pump.watch(self._channel.fileno(), self._on_channel, READABLE)
+        if events & ~WRITABLE and self._reading.acquire(blocking=False):
+            try:
+                self._receive()
+            finally:
+                self._reading.release()
+
+    def _take_in_or_break(self, data: bytes) -> None:
+        try:
+            with delivering():
+                self._take_in(data)
+        except BaseException:
+            # Ctrl-C may come between any two steps here, and what was read is then half delivered.
+            self._break("the host was interrupted while it read")
+            raise
+
+    def _on_exit(self, _events: int) -> None:
+        self._exited = True
+        if self.process.pidfd is not None:
+            self._pump.unwatch(self.process.pidfd)
+        if self._reading.acquire(blocking=False):  # else the leading caller is about to see it
+            try:
+                self._lose()
+            finally:
+                self._reading.release()
 
     def _receive(self) -> bool:
         """Take what has arrived; False when nothing more will."""
         data = self._channel.read()
-        if data is None:
-            return False
+        return data is not None and self._take_in(data)
+
+    def _take_in(self, data: bytes) -> bool:
+        """Act on what was read; False when nothing more will come."""
         self.heard_at = time.monotonic()
         try:
             if data:
@@ -281,7 +329,9 @@ class Worker:
         owner = request.args.get("call")
         call = self._pending.get(owner) if isinstance(owner, int) else None
         if call is not None:
-            call.reach(Progress.STARTED if request.command == ReverseCommand.METRIC_CALL else Progress.SIDE_EFFECTS)
+            call.reach(
+                Progress.STARTED if request.command == ReverseCommand.METRIC_CALL else Progress.SIDE_EFFECTS
+            )
         ask = Ask(self, request, call)
         self._asks[request.id] = ask
         self._listener.worker_asked(self, ask)
@@ -328,7 +378,7 @@ class Worker:
         self._listener.worker_lost(self)
 
     def _unwatch(self) -> None:
-        self._pump.unwatch(self._channel)
+        self._pump.unwatch(self._channel.fileno())
         if self.process.pidfd is not None:
             self._pump.unwatch(self.process.pidfd)
 
@@ -351,7 +401,9 @@ class Worker:
             call.reach(Progress.SENT)
             self._channel.write(frame, wait_until=call.deadline if wait else None)
         except InvalidValueError as error:
-            return self._unsendable(call, request_id, InvalidInputError(error.problem, details={"path": error.path}))
+            return self._unsendable(
+                call, request_id, InvalidInputError(error.problem, details={"path": error.path})
+            )
         except FrameTooLarge as error:
             return self._unsendable(call, request_id, FrameTooLargeError(size=error.size, limit=error.limit))
         except (OSError, LocalProtocolError):
@@ -392,9 +444,8 @@ class Worker:
             return  # it is gone, and with it what this was about
 
     def _watch_for_writing(self) -> None:
-        self._pump.watch(self._channel, self._on_channel, EVENT_READ | EVENT_WRITE)
+        self._pump.watch(self._channel.fileno(), self._on_channel, READABLE | WRITABLE)
 
 
 def _short(data: Mapping[str, Any]) -> str:
     return repr(dict(data))[:200]
-
