@@ -6,7 +6,14 @@ Sans-IO: nothing here reads, writes, waits, logs or knows the time. `protocol/SP
 from __future__ import annotations
 
 from dspash_protocol.codec import Codec, codec_of, decode, encode
-from dspash_protocol.commands import DEFINING_COMMANDS, PLAIN_COMMANDS, Command, EventKind, NoticeName, ReverseCommand
+from dspash_protocol.commands import (
+    DEFINING_COMMANDS,
+    PLAIN_COMMANDS,
+    Command,
+    EventKind,
+    NoticeName,
+    ReverseCommand,
+)
 from dspash_protocol.errors import (
     BrokenFramingError,
     FrameTooLargeError,
@@ -19,7 +26,16 @@ from dspash_protocol.errors import (
 )
 from dspash_protocol.faults import RETRYABLE_KINDS, Fault, FaultError, FaultKind, Progress
 from dspash_protocol.framing import HEADER_BYTES, FrameDecoder, Oversized, encode_frame
-from dspash_protocol.limits import MAX_DEPTH, MAX_FRAME, MAX_INTEGER, MIN_INTEGER, SKIP_LIMIT
+from dspash_protocol.limits import (
+    MAX_DEPTH,
+    MAX_FRAME,
+    MAX_INTEGER,
+    MAX_TIMEOUT_MS,
+    MAX_VALUE_DEPTH,
+    MIN_FRAME,
+    MIN_INTEGER,
+    SKIP_LIMIT,
+)
 from dspash_protocol.messages import (
     Cancel,
     ErrorReply,
@@ -51,6 +67,9 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_FRAME",
     "MAX_INTEGER",
+    "MAX_TIMEOUT_MS",
+    "MAX_VALUE_DEPTH",
+    "MIN_FRAME",
     "MIN_INTEGER",
     "PLAIN_COMMANDS",
     "PROTOCOL_VERSION",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 __all__ = [
     "BrokenFramingError",
     "FrameTooLargeError",
@@ -26,9 +29,12 @@ class InvalidValueError(LocalProtocolError):
     """A value that cannot go on the wire; `path` says where, `problem` what. Fix the value."""
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem)
         self.path = path
         self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
 
 
 class FrameTooLargeError(LocalProtocolError):
@@ -51,14 +57,29 @@ class InvalidPayloadError(RemoteProtocolError):
     """
 
     def __init__(self, path: str, problem: str, request_id: int | None = None) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem, request_id)
         self.path = path
         self.problem = problem
         self.request_id = request_id
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
 
 class BrokenFramingError(RemoteProtocolError):
-    """The byte stream is no longer a sequence of frames. Close it and start a new peer."""
+    """The byte stream is no longer a sequence of frames. Close it and start a new peer.
+
+    `received` is what the same bytes completed before they broke, oldest first: payloads when a FrameDecoder
+    raised this, messages when a Session did.
+    """
+
+    def __init__(self, problem: str, received: Sequence[Any] = ()) -> None:
+        super().__init__(problem, received)
+        self.problem = problem
+        self.received = received
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 class TruncatedFrameError(BrokenFramingError):

@@ -3,128 +3,109 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import Final
+from typing import Any, TypeAlias, cast
 
 import msgpack
 
-from dspash_protocol.errors import InvalidPayloadError, InvalidValueError
-from dspash_protocol.limits import MAX_DEPTH, MAX_INTEGER
-from dspash_protocol.values import BYTES_TAG, find_problem, map_from_pairs
+from dspash_protocol.errors import InvalidPayloadError
+from dspash_protocol.limits import HEAD_BYTES, MAX_DEPTH, MAX_INTEGER
+from dspash_protocol.request_id import find_id
+from dspash_protocol.values import BYTES_TAG, find_problem, map_from_pairs, path_step
 
-__all__ = ["explain", "find_id"]
+__all__ = ["explain"]
 
-_JSON_ID: Final = re.compile(rb'"id"\s*:\s*(-?\d{1,19})\b')
-_MSGPACK_ID: Final = msgpack.packb("id")
-_LONGEST_MSGPACK_INT: Final = 9
 
-class _Pairs(list[tuple[object, object]]):
-    """A map as it was written, twice-written keys and all."""
+class _Pairs(list[tuple[Any, Any]]):
+    """A map as it was written, repeated keys and all."""
+
+
+_Found: TypeAlias = tuple[str, str] | None
 
 
 def explain(payload: bytes, error: Exception, *, json_text: bool) -> InvalidPayloadError:
     """Why the strict reading of `payload` raised `error`, with the path and the request id where they can be read."""
-    if isinstance(error, InvalidValueError):
-        found: tuple[str, str] | None = (error.path, error.problem)
-    else:
-        found = None
+    problem = _problem_of(error)
     try:
-        lenient = _read_leniently(payload, json_text)
+        lenient = _read_leniently(payload, json_text=json_text)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
-        path, problem = found or ("$", _problem_of(error))
-        return InvalidPayloadError(path, problem)
-    if found is None:
-        step_problem = _find_in_lenient(lenient, MAX_DEPTH)
-        found = ("$" + step_problem[0], step_problem[1]) if step_problem else ("$", _problem_of(error))
-    return InvalidPayloadError(*found, request_id=_id_in(lenient))
+        return InvalidPayloadError("$", problem, find_id(payload[:HEAD_BYTES]))
+    path, found = _find(lenient, MAX_DEPTH) or ("", problem)
+    if isinstance(error, UnicodeDecodeError):
+        found = problem  # the lenient reading put lone surrogates where the bad bytes were
+    return InvalidPayloadError("$" + path, found, _id_in(lenient))
 
 
 def _problem_of(error: Exception) -> str:
     match error:
-        case RecursionError():
-            return f"nested deeper than {MAX_DEPTH} levels"
+        case RecursionError() | msgpack.StackError():
+            return "nested too deeply"
         case UnicodeDecodeError():
-            return f"not UTF-8 at byte {error.start}"
+            return "text that is not UTF-8"
         case json.JSONDecodeError():
             return f"not JSON: {error.msg} at character {error.pos}"
-        case msgpack.StackError():
-            return f"nested deeper than {MAX_DEPTH} levels"
         case msgpack.ExtraData():
             return "bytes follow the map"
+        case msgpack.FormatError():
+            return "not msgpack"
         case _:
-            return str(error) or type(error).__name__
+            return str(error)
 
 
-def _read_leniently(payload: bytes, json_text: bool) -> object:
-    if not json_text:
-        return msgpack.unpackb(
-            payload,
-            object_pairs_hook=_Pairs,
-            strict_map_key=False,
-            unicode_errors="surrogateescape",
-            ext_hook=msgpack.ExtType,
-        )
-    text = payload.decode(errors="surrogateescape")
-    return json.loads(text, object_pairs_hook=_Pairs, parse_int=_lenient_int)
+def _read_leniently(payload: bytes, *, json_text: bool) -> Any:
+    if json_text:
+        text = payload.decode(errors="surrogateescape")
+        return json.loads(text, object_pairs_hook=_Pairs, parse_int=_lenient_int)
+    return msgpack.unpackb(
+        payload,
+        object_pairs_hook=_Pairs,
+        strict_map_key=False,
+        unicode_errors="surrogateescape",
+        ext_hook=msgpack.ExtType,
+    )
 
 
 def _lenient_int(text: str) -> int:
-    return int(text) if len(text) <= 20 else MAX_INTEGER + 1
+    return int(text) if len(text) <= len(str(MAX_INTEGER)) else MAX_INTEGER + 1
 
 
-def _find_in_lenient(value: object, depth: int) -> tuple[str, str] | None:
-    if depth < 0:
-        return "", f"nested deeper than {MAX_DEPTH} levels"
+def _find(value: Any, depth: int) -> _Found:
     if isinstance(value, _Pairs):
-        seen: set[str] = set()
-        for key, item in value:
-            if not isinstance(key, str):
-                return "", f"key {key!r:.60} is not text"
-            if key in seen:
-                return f".{key}", "this key occurs twice"
-            seen.add(key)
-            if key == BYTES_TAG:
-                return "", _problem_of_tag(value)
-            if (found := _find_in_lenient(item, depth - 1)) is not None:
-                return f".{key}{found[0]}", found[1]
-        return None
-    if isinstance(value, list):
-        for index, item in enumerate(value):  # type: ignore[arg-type]
-            if (found := _find_in_lenient(item, depth - 1)) is not None:
-                return f"[{index}]{found[0]}", found[1]
-        return None
+        return _find_in_pairs(value, depth - 1)
     if isinstance(value, msgpack.ExtType):
-        return "", f"msgpack extension type {value.code} is not a wire value"
+        return "", "a msgpack extension type is not a wire value"
+    if isinstance(value, list):
+        items = enumerate(cast("list[Any]", value))
+        return _find_in_items([(f"[{index}]", item) for index, item in items], depth - 1)
     return find_problem(value)
 
 
-def _problem_of_tag(pairs: _Pairs) -> str:
-    try:
-        map_from_pairs(pairs)
-    except ValueError as error:
-        return str(error)
-    return f"{BYTES_TAG} is well formed"
-
-
-def _id_in(lenient: object) -> int | None:
-    if not isinstance(lenient, _Pairs):
+def _find_in_pairs(pairs: _Pairs, depth: int) -> _Found:
+    keys: set[str] = set()
+    for key, _ in pairs:
+        if not isinstance(key, str):
+            return "", f"a key is {type(key).__name__}; keys are text"
+        if key in keys:
+            return path_step(key), "this key occurs twice"
+        keys.add(key)
+    if BYTES_TAG in keys:
+        try:
+            map_from_pairs(pairs)
+        except ValueError as error:
+            return "", str(error)
         return None
-    ids = [item for key, item in lenient if key == "id" and type(item) is int]
-    return ids[0] if len(ids) == 1 else None
+    return _find_in_items([(path_step(key), item) for key, item in pairs], depth)
 
 
-def find_id(head: bytes) -> int | None:
-    """The request id in the beginning of a frame that was too long to keep, where it stands near the front."""
-    found = _JSON_ID.search(head)
-    if found is not None:
-        return int(found[1])
-    at = head.find(_MSGPACK_ID)
-    if at < 0:
-        return None
-    unpacker = msgpack.Unpacker()
-    unpacker.feed(head[at + len(_MSGPACK_ID) : at + len(_MSGPACK_ID) + _LONGEST_MSGPACK_INT])
-    try:
-        value = unpacker.unpack()
-    except (ValueError, msgpack.UnpackException):
-        return None
-    return value if type(value) is int else None
+def _find_in_items(items: list[tuple[str, Any]], depth: int) -> _Found:
+    if depth < 0:
+        return "", "nested too deeply"
+    for step, item in items:
+        if (found := _find(item, depth)) is not None:
+            return step + found[0], found[1]
+    return None
+
+
+def _id_in(lenient: _Pairs) -> int | None:
+    """A repeated id is nobody's."""
+    ids = [value for key, value in lenient if key == "id"]
+    return ids[0] if len(ids) == 1 and type(ids[0]) is int else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 __all__ = ["RETRYABLE_KINDS", "Fault", "FaultError", "FaultKind", "Progress"]
 
@@ -29,7 +29,7 @@ class FaultKind(StrEnum):
 
 
 class Progress(StrEnum):
-    """How far a request got before it ended; tells whether repeating it is safe."""
+    """How far a request got before it ended, in order; tells whether repeating it is safe."""
 
     NOT_SENT = "not_sent"
     SENT = "sent"
@@ -41,9 +41,10 @@ class Progress(StrEnum):
         return self if _ORDER[self] >= _ORDER[other] else other
 
 
-E = TypeVar("E", bound=StrEnum)
+_Member = TypeVar("_Member", bound=StrEnum)
 
 _ORDER: Final[dict[Progress, int]] = {step: rank for rank, step in enumerate(Progress)}
+_CUT_AT: Final = 300  # characters: two texts of them fit MIN_FRAME however they are escaped
 
 RETRYABLE_KINDS: Final = frozenset({FaultKind.UNAVAILABLE})
 """Kinds that are worth repeating unless the fault says otherwise."""
@@ -82,7 +83,7 @@ class Fault:
     @classmethod
     def from_map(cls, raw: Mapping[str, Any]) -> Fault:
         """Read a fault from a peer that may be hostile: unknown kinds become `internal`, wrong types are dropped."""
-        details = raw.get("details")
+        details: Any = raw.get("details")
         traceback = raw.get("traceback")
         return cls(
             kind=_member(FaultKind, raw.get("kind"), FaultKind.INTERNAL),
@@ -90,8 +91,14 @@ class Fault:
             type=_text(raw.get("type")),
             retryable=raw.get("retryable") is True,
             progress=_member(Progress, raw.get("progress"), Progress.STARTED),
-            details=details if isinstance(details, dict) else {},
+            details=cast("dict[str, Any]", details) if isinstance(details, dict) else {},
             traceback=traceback if isinstance(traceback, str) else None,
+        )
+
+    def cut(self) -> Fault:
+        """What of this fault can always travel: no details, no traceback, the first characters of its texts."""
+        return replace(
+            self, message=_sendable(self.message), type=_sendable(self.type), details={}, traceback=None
         )
 
     def reaching(self, progress: Progress) -> Fault:
@@ -104,8 +111,11 @@ class FaultError(Exception):
     """A fault raised where it happened, to be sent as it is. Report it to whoever made the request."""
 
     def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.kind}: {fault.message}")
+        super().__init__(fault)
         self.fault = fault
+
+    def __str__(self) -> str:
+        return f"{self.fault.kind}: {self.fault.message}"
 
     @classmethod
     def of(cls, kind: FaultKind, message: str, **details: Any) -> FaultError:
@@ -113,11 +123,15 @@ class FaultError(Exception):
         return cls(Fault(kind, message, retryable=kind in RETRYABLE_KINDS, details=details))
 
 
-def _member(kind: type[E], raw: object, default: E) -> E:
+def _member(kind: type[_Member], raw: object, default: _Member) -> _Member:
     try:
-        return kind(raw)  # type: ignore[arg-type]
+        return kind(raw)
     except ValueError:
         return default
+
+
+def _sendable(text: str) -> str:
+    return text[:_CUT_AT].encode(errors="replace").decode()
 
 
 def _text(raw: object) -> str:

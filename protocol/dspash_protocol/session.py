@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dspash_protocol.codec import Codec, codec_of, decode, encode
-from dspash_protocol.commands import Command
-from dspash_protocol.errors import BrokenFramingError, InvalidPayloadError, InvalidValueError, LocalProtocolError
-from dspash_protocol.explain import find_id
-from dspash_protocol.faults import Fault, FaultKind
+from dspash_protocol.errors import (
+    BrokenFramingError,
+    FrameTooLargeError,
+    InvalidPayloadError,
+    InvalidValueError,
+    LocalProtocolError,
+)
+from dspash_protocol.faults import RETRYABLE_KINDS, Fault, FaultKind, Progress
 from dspash_protocol.framing import FrameDecoder, Oversized, encode_frame
 from dspash_protocol.limits import MAX_FRAME
-from dspash_protocol.messages import Cancel, ErrorReply, Event, Message, Request, Result, read_message
+from dspash_protocol.messages import ErrorReply, Message, Notice, Request, Result, read_message
+from dspash_protocol.request_id import find_id
+from dspash_protocol.signals import ABOUT_THE_SPEAKERS_OWN, ID_SIGNS, NUMBERING, signal_of
 from dspash_protocol.states import TRANSITIONS, Role, Signal, State
 
 __all__ = ["PROTOCOL_VERSION", "Defect", "Received", "Session"]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A whole frame that is refused. A worker answers it (by id, or with a notice); the session lives on."""
+    """A whole frame that is refused; the session lives on.
+
+    `request_id` is the peer's request that is now owed an ErrorReply with `fault`. `own_request_id` is our own request
+    that the frame was about: its answer may never come, so end it with `fault`. Where neither is known, a worker in a
+    full session says it in a `protocol_error` notice.
+    """
 
     fault: Fault
     request_id: int | None
+    own_request_id: int | None = None
 
 
 Received: TypeAlias = Message | Defect
+
+_DRAINING: Final = (State.DRAINING, State.PLAIN_DRAINING)
+_FULL: Final = (State.FULL, State.DRAINING)
+_TELLING_FAULTS: Final = (State.GREETED, State.FULL, State.DRAINING)  # elsewhere an error is a line of text
+_ANSWERS: Final = (Result, ErrorReply)
 
 
 class Session:
@@ -42,10 +59,12 @@ class Session:
         self.role = role
         self.state = State.NEW
         self.peer_max_frame = max_frame
+        self._peer = Role.WORKER if role is Role.HOST else Role.HOST
+        self._own_sign = ID_SIGNS[role]
         self._codec = codec
         self._decoder = FrameDecoder(max_frame=max_frame)
-        self._open: dict[int, Codec] = {}  # requests of the peer that we owe an answer
-        self._hello_id: int | None = None
+        self._open: dict[int, Codec] = {}  # the peer's requests that are owed an answer, and in which codec
+        self._greeting: int | None = None  # the id of hello while its answer is due
 
     def __repr__(self) -> str:
         return f"<Session {self.role} {self.state} owes={len(self._open)}>"
@@ -53,7 +72,7 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether events, reverse requests and notices may be sent."""
-        return self.state in (State.FULL, State.DRAINING)
+        return self.state in _FULL
 
     @property
     def owed(self) -> int:
@@ -63,80 +82,85 @@ class Session:
     # --- incoming ---
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[Received]:
-        """Take bytes in any chunking; return what they complete.
+        """Take bytes in any chunking; return what they complete, oldest first. Answer it in that order.
 
-        Raises BrokenFramingError when the stream is no longer a sequence of frames; the session is then closed.
+        Raises BrokenFramingError when the stream is no longer a sequence of frames; the session is then closed, and
+        what came before the break is in the error's `received`.
         """
         try:
-            payloads = self._decoder.feed(data)
-        except BrokenFramingError:
-            self.state = State.CLOSED
+            return [self._receive_one(payload) for payload in self._decoder.feed(data)]
+        except BrokenFramingError as error:
+            error.received = [self._receive_one(payload) for payload in error.received]
+            self._end(Signal.BROKEN)
             raise
-        return [self._receive_one(payload) for payload in payloads]
 
     def receive_eof(self) -> None:
         """The peer's end is closed. Raises TruncatedFrameError when that was inside a frame."""
-        self.state = State.CLOSED
+        self._end(Signal.EOF)
         self._decoder.eof()
+
+    def _end(self, signal: Signal) -> None:
+        self.state = TRANSITIONS[self.state].get(signal, self.state)
 
     def _receive_one(self, payload: bytes | Oversized) -> Received:
         if isinstance(payload, Oversized):
-            message = f"a frame of {payload.length} bytes is over the limit of {payload.limit}"
-            details = {"size": payload.length, "limit": payload.limit}
-            fault = Fault(FaultKind.TOO_LARGE, message, details=details)
-            return self._defect(fault, find_id(payload.head))
+            return self._refuse(_too_large(payload), find_id(payload.head, payload.tail), payload.head)
         try:
-            codec = codec_of(payload)
             message = read_message(decode(payload))
-            self._admit(message, codec)
         except InvalidPayloadError as error:
-            fault = Fault(FaultKind.INVALID_REQUEST, str(error), details={"path": error.path})
-            return self._defect(fault, error.request_id)
-        return message
+            return self._refuse(_invalid(error.path, error.problem), error.request_id, payload)
+        fault = self._admit(message, payload)
+        return message if fault is None else self._refuse(fault, self._about(message), payload)
 
-    def _defect(self, fault: Fault, request_id: int | None) -> Defect:
-        """A defect is answered by id only where the peer had that id to give and is owed nothing on it yet."""
-        answerable = self.role is Role.WORKER and TRANSITIONS[self.state].get(Signal.REPLY) is not None
-        if self.state is State.NEW and self.role is Role.WORKER:
-            self.state, answerable = State.PLAIN, True
-        if not answerable or request_id is None or request_id <= 0 or request_id in self._open:
+    def _admit(self, message: Message, payload: bytes) -> Fault | None:
+        """Move the state by what the peer said; or change nothing and return why it may not say so."""
+        before = self.state
+        signal = signal_of(message, self._peer, self._greeting)
+        following = TRANSITIONS[before].get(signal)
+        if following is None:
+            return _out_of_place(signal, before)
+        if not isinstance(message, Notice):
+            sign = -self._own_sign if isinstance(message, ABOUT_THE_SPEAKERS_OWN) else self._own_sign
+            if message.id * sign <= 0:
+                return _invalid("$.id", f"{message.id} has the wrong sign: {NUMBERING}")
+        if isinstance(message, Request):
+            if message.id in self._open:
+                return _invalid("$.id", f"request {message.id} is still open; ids are never reused")
+            self._owe(message.id, payload)
+        # A thread in `send` may be moving the state just now: it is touched only when this message moves it.
+        if following is not before:
+            self._move(following, message)
+        return None
+
+    def _about(self, message: Message) -> int | None:
+        """The request that ends with this refused message: the peer's question, or one of ours that it answers."""
+        if isinstance(message, Request):
+            return message.id if message.id * self._own_sign < 0 else None
+        if isinstance(message, _ANSWERS):
+            return message.id if message.id * self._own_sign > 0 else None
+        return None
+
+    def _refuse(self, fault: Fault, request_id: int | None, payload: bytes) -> Defect:
+        """What to do about a refused frame, of which `payload` is at least the beginning."""
+        if not request_id or request_id in self._open:
             return Defect(fault, None)
-        self._open[request_id] = self._codec
+        if request_id * self._own_sign > 0:
+            return Defect(fault.reaching(Progress.STARTED), None, own_request_id=request_id)
+        if self.role is Role.HOST and not self.is_full:
+            return Defect(fault, None)
+        self._owe(request_id, payload)
         return Defect(fault, request_id)
 
-    def _admit(self, message: Message, codec: Codec) -> None:
-        """Move the state by what the peer said, or refuse it."""
-        signal = self._signal_of(message, mine=False)
-        if signal is None:
-            raise InvalidPayloadError("$", f"{type(message).__name__.lower()} is not for a {self.role} to receive")
-        following = TRANSITIONS[self.state].get(signal)
-        if following is None:
-            raise InvalidPayloadError("$", self._out_of_place(signal), getattr(message, "id", None))
-        if isinstance(message, Request):
-            self._open_request(message, codec)
-        elif self.role is Role.HOST and self.state is State.GREETED and message.id != self._hello_id:  # type: ignore[union-attr]
-            raise InvalidPayloadError("$.id", "this is not the answer to hello")
-        self.state = following
-
-    def _open_request(self, request: Request, codec: Codec) -> None:
-        host_asks = self.role is Role.WORKER
-        if (request.id > 0) is not host_asks or request.id == 0:
-            ours = "host ids count up from 1" if host_asks else "worker ids count down from -1"
-            raise InvalidPayloadError("$.id", f"{request.id} is not a valid id: {ours}")
-        if request.id in self._open:
-            raise InvalidPayloadError("$.id", f"request {request.id} is still running; ids are never reused")
-        self._open[request.id] = codec
-        if host_asks:
+    def _owe(self, request_id: int, payload: bytes) -> None:
+        """Note an answer that is due, in the codec of the question; a worker then speaks it in everything else too."""
+        codec = codec_of(payload)
+        self._open[request_id] = codec
+        if self.role is Role.WORKER:
             self._codec = codec
-            if request.command == Command.HELLO:
-                self._hello_id = request.id
 
-    def _out_of_place(self, signal: Signal) -> str:
-        if signal is Signal.HELLO:
-            return "hello must be the first request"
-        if self.state in (State.DRAINING, State.PLAIN_DRAINING):
-            return f"{signal} after shutdown"
-        return f"{signal} is not allowed in a {self.state} session"
+    def _move(self, following: State, message: Message) -> None:
+        self._greeting = message.id if following is State.GREETED and isinstance(message, Request) else None
+        self.state = following
 
     # --- outgoing ---
 
@@ -144,64 +168,83 @@ class Session:
         """The frame of `message`.
 
         Raises InvalidValueError (with the path), FrameTooLargeError, or LocalProtocolError when this is not ours to
-        say now. Nothing has changed then, so another answer to the same request may be sent instead.
+        say now. Nothing has changed then, so another answer to the same request may be sent instead. The content of an
+        ErrorReply is never the cause: what of its fault cannot travel is left out.
         """
-        signal = self._signal_of(message, mine=True)
-        following = TRANSITIONS[self.state].get(signal) if signal is not None else None
+        before = self.state
+        signal = signal_of(message, self.role, self._greeting)
+        following = TRANSITIONS[before].get(signal)
         if following is None:
-            raise LocalProtocolError(f"{signal or type(message).__name__} cannot be sent in a {self.state} session")
-        replying = isinstance(message, Result | ErrorReply)
-        codec = self._codec
-        if replying:
-            owed = self._open.get(message.id)
-            if owed is None:
-                raise LocalProtocolError(f"request {message.id} is not open: it has its answer, or was never asked")
-            codec = owed
-        plain = isinstance(message, ErrorReply) and not self.is_full and self.state is not State.GREETED
-        body = message.to_plain_map() if plain and isinstance(message, ErrorReply) else message.to_map()
-        frame = encode_frame(self._encode(body, codec), max_frame=self.peer_max_frame)
-        if replying and self._open.pop(message.id, None) is None:
+            raise LocalProtocolError(f"{signal} cannot be sent in a {before} session")
+        frame = self._frame(message, self._codec_for(message))
+        if isinstance(message, _ANSWERS) and self._open.pop(message.id, None) is None:
             raise LocalProtocolError(f"request {message.id} was answered by another thread")
-        if isinstance(message, Request) and message.command == Command.HELLO:
-            self._hello_id = message.id
-        if following is not self.state:
-            self.state = following
+        if following is not before:  # see _admit
+            self._move(following, message)
         return frame
 
     def forget(self, request_id: int) -> bool:
         """Drop the debt of an answer that can no longer be delivered; whether it was owed."""
         return self._open.pop(request_id, None) is not None
 
-    def _encode(self, body: dict[str, object], codec: Codec) -> bytes:
+    def _codec_for(self, message: Message) -> Codec:
+        """How to write `message`. Raises LocalProtocolError when the request it names is not one it may be about."""
+        if isinstance(message, Notice):
+            return self._codec
+        if isinstance(message, ABOUT_THE_SPEAKERS_OWN):
+            if message.id * self._own_sign <= 0:
+                raise LocalProtocolError(f"{message.id} has the wrong sign: {NUMBERING}")
+            return self._codec
+        codec = self._open.get(message.id)
+        if codec is None:
+            raise LocalProtocolError(f"request {message.id} is not open: answered already, or never asked")
+        return codec
+
+    def _frame(self, message: Message, codec: Codec) -> bytes:
+        if isinstance(message, ErrorReply):
+            return self._error_frame(message, codec)
         try:
-            return encode(body, codec)
+            payload = encode(message.to_map(), codec)
         except InvalidValueError as error:
-            raise InvalidValueError(_relative(error.path), error.problem) from None
+            raise InvalidValueError(_path_in_value(error.path), error.problem) from None
+        return encode_frame(payload, max_frame=self.peer_max_frame)
 
-    def _signal_of(self, message: Message, *, mine: bool) -> Signal | None:
-        host_speaks = (self.role is Role.HOST) is mine
-        if isinstance(message, Request):
-            if not host_speaks:
-                return Signal.ASK
-            return _HOST_REQUESTS.get(message.command, Signal.REQUEST)
-        if isinstance(message, Result | ErrorReply):
-            if host_speaks:
-                return Signal.ANSWER
-            if self.state is State.GREETED and message.id == self._hello_id:
-                return Signal.ACCEPTED if isinstance(message, Result) else Signal.REFUSED
-            return Signal.REPLY
-        if isinstance(message, Event):
-            return Signal.EVENT
-        return Signal.CANCEL if isinstance(message, Cancel) else Signal.NOTICE
+    def _error_frame(self, reply: ErrorReply, codec: Codec) -> bytes:
+        to_map = ErrorReply.to_map if self.state in _TELLING_FAULTS else ErrorReply.to_plain_map
+        try:
+            return encode_frame(encode(to_map(reply), codec), max_frame=self.peer_max_frame)
+        except (InvalidValueError, FrameTooLargeError):
+            rest = ErrorReply(reply.id, reply.fault.cut())
+            return encode_frame(encode(to_map(rest), codec), max_frame=self.peer_max_frame)
 
 
-_HOST_REQUESTS = {Command.HELLO.value: Signal.HELLO, Command.SHUTDOWN.value: Signal.SHUTDOWN}
+_VALUE_PATHS: Final = ("$.args", "$.result", "$.event.data", "$.data")
 
 
-def _relative(path: str) -> str:
+def _path_in_value(path: str) -> str:
     """The path as the owner of the value knows it: below `args`, `result` or `data`, not below the message."""
-    for prefix in ("$.args", "$.result", "$.event.data"):
+    for prefix in _VALUE_PATHS:
         if path.startswith(prefix):
             return "$" + path[len(prefix) :]
     return path
 
+
+def _invalid(path: str, problem: str) -> Fault:
+    details = {"path": path}
+    return Fault(FaultKind.INVALID_REQUEST, f"{path}: {problem}", progress=Progress.SENT, details=details)
+
+
+def _too_large(frame: Oversized) -> Fault:
+    problem = f"a frame of {frame.length} bytes is over the limit of {frame.limit}"
+    details = {"size": frame.length, "limit": frame.limit}
+    return Fault(FaultKind.TOO_LARGE, problem, progress=Progress.SENT, details=details)
+
+
+def _out_of_place(signal: Signal, state: State) -> Fault:
+    if state in _DRAINING:
+        kind, problem = FaultKind.UNAVAILABLE, f"{signal} after shutdown"
+    elif signal is Signal.HELLO:
+        kind, problem = FaultKind.INVALID_REQUEST, "hello must be the first request"
+    else:
+        kind, problem = FaultKind.INVALID_REQUEST, f"{signal} is not allowed in a {state} session"
+    return Fault(kind, problem, retryable=kind in RETRYABLE_KINDS, progress=Progress.SENT)

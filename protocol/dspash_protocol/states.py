@@ -38,7 +38,7 @@ class Signal(StrEnum):
     ASK = "ask"  # worker: a reverse request
     ANSWER = "answer"  # host: answers one
     EVENT = "event"  # either, about a request it is answering
-    CANCEL = "cancel"  # either
+    CANCEL = "cancel"  # either, about a request of its own
     NOTICE = "notice"  # either
     SHUTDOWN = "shutdown"  # host: the request of that name
     EOF = "eof"  # the pipe ended between frames
@@ -59,6 +59,7 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         Signal.HELLO: State.GREETED,
         Signal.REQUEST: State.PLAIN,
         Signal.SHUTDOWN: State.PLAIN_DRAINING,
+        Signal.REPLY: State.NEW,  # a first request that is refused leaves the session new
         **_END,
     },
     State.PLAIN: {
@@ -66,7 +67,12 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         Signal.SHUTDOWN: State.PLAIN_DRAINING,
         **_END,
     },
-    State.GREETED: {Signal.ACCEPTED: State.FULL, Signal.REFUSED: State.NEW, **_END},
+    State.GREETED: {
+        Signal.REQUEST: State.GREETED,  # said on the heels of hello, answered after it
+        Signal.ACCEPTED: State.FULL,
+        Signal.REFUSED: State.NEW,
+        **_END,
+    },
     State.FULL: {
         **_staying(State.FULL, Signal.REQUEST, *_TALK),
         Signal.SHUTDOWN: State.DRAINING,
