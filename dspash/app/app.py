@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import replace
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from dspash.app.evaluation import Evaluation, ExampleResult, read_results, split_evenly
 from dspash.app.metrics import HostMetrics, Metric
@@ -27,6 +27,8 @@ __all__ = ["App"]
 CALL_TIMEOUT_S: Final = 120.0
 JOB_TIMEOUT_S: Final = 24 * 3600.0  # an optimisation or evaluation as a whole
 OFFLINE: Final = "offline"
+
+_FORM_KEYS: Final = {"source": "source", "forward_fn": "forward_fn", "cls": "class"}
 
 R = TypeVar("R", bound=Runnable)
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
@@ -71,7 +73,7 @@ class App:
     def __repr__(self) -> str:
         return f"<App {self._bridge!r}>"
 
-    def __enter__(self) -> App:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -165,7 +167,11 @@ class App:
         tools, and sets `result`; `cls` an importable `"package.module:Class"`. `modules` become attributes of `self`.
         Tools are plain functions of this process, globals inside the program. `init` goes to the class.
         """
-        return self._define(*self._planned_program(name, source, forward_fn, cls, modules, tools, init))
+        return self._define(
+            *self._planned_program(
+                name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
+            )
+        )
 
     async def aprogram(
         self,
@@ -180,7 +186,9 @@ class App:
     ) -> Program:
         """The same, awaited."""
         return await self._adefine(
-            *self._planned_program(name, source, forward_fn, cls, modules, tools, init)
+            *self._planned_program(
+                name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
+            )
         )
 
     def delete(self, runnable: Runnable) -> None:
@@ -249,7 +257,7 @@ class App:
         chunks = split_evenly(len(devset), among=self._options.workers * self._options.concurrency)
         results: list[ExampleResult] = []
         with self._metrics.lent(metric) as wire_metric:
-            calls = {}
+            calls: dict[Future[Any], range] = {}
             try:
                 for chunk in chunks:
                     args = {**runnable.reference, "devset": _examples(devset, chunk), "metric": wire_metric}
@@ -375,28 +383,25 @@ class App:
     def _planned_program(
         self,
         name: str,
-        source: str | None,
-        forward_fn: str | None,
-        cls: str | None,
-        modules: Mapping[str, Module] | None,
+        modules: Mapping[str, Module],
         tools: Tools,
-        init: Mapping[str, Any] | None,
+        init: Mapping[str, Any],
+        **forms: str | None,
     ) -> tuple[Program, Mapping[str, Tool]]:
-        forms = {"source": source, "forward_fn": forward_fn, "class": cls}
         given = {form: text for form, text in forms.items() if text is not None}
         if len(given) != 1:
-            problem = f"{len(given)} of source, forward_fn and cls are given"
+            problem = f"{len(given)} of {', '.join(forms)} are given"
             raise ConfigurationError(f"program({name!r})", problem, "give exactly one of them")
-        parts = modules or {}
-        described = _described(tools)
-        for module in parts.values():
-            described = {**self._toolbox.of(module.id), **described}
+        described: dict[str, Tool] = {}
+        for module in modules.values():
+            described.update(self._toolbox.of(module.id))
+        described.update(_described(tools))
         create: dict[str, Any] = {
             "id": name,
-            **given,
-            "modules": [{"id": module.id, "name": attribute} for attribute, module in parts.items()],
+            **{_FORM_KEYS[form]: text for form, text in given.items()},
+            "modules": [{"id": module.id, "name": attribute} for attribute, module in modules.items()],
             "tools": [tool.to_map() for tool in described.values()],
-            "config": dict(init or {}),
+            "config": dict(init),
         }
         return Program(self, name, create), described
 

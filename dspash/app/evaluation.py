@@ -59,15 +59,15 @@ def split_evenly(count: int, *, among: int) -> list[range]:
 
 
 def _read_result(raw: Mapping[str, Any], offset: int) -> ExampleResult:
-    fields = raw.get("prediction")
-    error = raw.get("error")
+    fields: Mapping[str, Any] | None = raw.get("prediction")
+    error: Mapping[str, Any] | str | None = raw.get("error")
     return ExampleResult(
         index=offset + int(raw["index"]),
         score=float(raw["score"]),
-        prediction=Prediction(fields) if isinstance(fields, Mapping) else None,
+        prediction=None if fields is None else Prediction(fields),
         error=None if error is None else _error_text(error),
     )
 
 
-def _error_text(error: Any) -> str:
-    return str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
+def _error_text(error: Mapping[str, Any] | str) -> str:
+    return error if isinstance(error, str) else str(error.get("message", error))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from dspash.app.prediction import Prediction
-from dspash.app.tools import to_wire
+from dspash.app.wire import map_in, text_in, to_wire
 from dspash.bridge import Ask
 from dspash.errors import ConfigurationError
 from dspash_protocol import FaultError, FaultKind
@@ -34,12 +34,12 @@ class HostMetrics:
         self._lock = threading.Lock()
 
     @contextmanager
-    def lent(self, metric: Metric) -> Iterator[Any]:
+    def lent(self, metric: Metric) -> Generator[Any, None, None]:
         """What to put on the wire for `metric`, valid inside the block."""
         if isinstance(metric, str):
             yield metric
         elif isinstance(metric, Mapping):
-            yield dict(metric)
+            yield dict(cast("Mapping[str, Any]", metric))
         elif callable(metric):
             name = f"{getattr(metric, '__name__', 'metric')}-{next(self._numbers)}"
             with self._lock:
@@ -57,14 +57,15 @@ class HostMetrics:
 
     def serve(self, ask: Ask) -> Any:
         """Answer `metric.call {name, example, prediction, trace?}`."""
-        name = ask.args.get("name")
-        function = self._functions.get(name) if isinstance(name, str) else None
+        name = text_in(ask, "name")
+        function = self._functions.get(name)
         if function is None:
             raise FaultError.of(FaultKind.NOT_FOUND, f"no metric is called {name!r} here")
-        example, prediction = ask.args.get("example"), ask.args.get("prediction")
-        if not isinstance(example, dict) or not isinstance(prediction, dict):
-            raise FaultError.of(FaultKind.INVALID_INPUT, "example and prediction are maps", path="$.args")
-        given = (Prediction(example), Prediction(prediction), ask.args.get("trace"))
+        given = (
+            Prediction(map_in(ask, "example")),
+            Prediction(map_in(ask, "prediction")),
+            ask.args.get("trace"),
+        )
         return to_wire(function(*given[: _positions_of(function)]))
 
 

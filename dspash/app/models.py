@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dspash.app.wire import map_in
 from dspash.bridge import Ask
 from dspash.gateway import Gateway, GatewayError
 from dspash_protocol import Fault, FaultError, FaultKind
@@ -19,7 +20,7 @@ class Models:
 
     def complete(self, ask: Ask) -> Any:
         """Answer `lm.complete {request, meta}` with a response."""
-        request, meta = _request_of(ask)
+        request, meta = map_in(ask, "request"), map_in(ask, "meta")
         try:
             return self.gateway.complete(request, meta=meta, deadline=ask.deadline)
         except GatewayError as error:
@@ -27,7 +28,7 @@ class Models:
 
     def stream(self, ask: Ask) -> Any:
         """Answer `lm.stream {request, meta}` with one item an event; the result is empty."""
-        request, meta = _request_of(ask)
+        request, meta = map_in(ask, "request"), map_in(ask, "meta")
         try:
             events = self.gateway.stream(request, meta=meta, deadline=ask.deadline)
             for event in events:
@@ -35,15 +36,6 @@ class Models:
         except GatewayError as error:
             raise _fault_of(error) from error
         return None
-
-
-def _request_of(ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
-    request, meta = ask.args.get("request"), ask.args.get("meta") or {}
-    if not isinstance(request, dict) or not isinstance(meta, dict):
-        raise FaultError.of(
-            FaultKind.INVALID_REQUEST, "a request and its meta are maps", path="$.args.request"
-        )
-    return request, meta
 
 
 def _fault_of(error: GatewayError) -> FaultError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,7 +85,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 
 
 @asynccontextmanager
-async def aopen(**settings: Any) -> AsyncIterator[App]:
+async def aopen(**settings: Any) -> AsyncGenerator[App, None]:
     """The same for `async with`: opening and closing do not block the event loop. Takes what `open` takes."""
     app = await asyncio.to_thread(open, **settings)
     try:

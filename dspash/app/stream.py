@@ -89,7 +89,11 @@ class Stream(Generic[T]):
         call = self._followed()
         arrived = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._listener = lambda: loop.call_soon_threadsafe(arrived.set)
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(arrived.set)
+
+        self._listener = wake
         try:
             while True:
                 arrived.clear()

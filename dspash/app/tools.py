@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from dspash.app.wire import map_in, text_in, to_wire
 from dspash.bridge import Ask
 from dspash.errors import ConfigurationError
 from dspash_protocol import FaultError, FaultKind
@@ -83,16 +84,12 @@ class Toolbox:
         """Answer `tool.call {name, args}`. Raises FaultError for a tool that the call was not given."""
         owner = ask.call.options.owner if ask.call is not None else None
         tools = self.of(owner)
-        name, args = ask.args.get("name"), ask.args.get("args", {})
-        tool = tools.get(name) if isinstance(name, str) else None
+        name, args = text_in(ask, "name"), map_in(ask, "args")
+        tool = tools.get(name)
         if tool is None:
             given = ", ".join(sorted(tools)) or "none"
             raise FaultError.of(
                 FaultKind.NOT_FOUND, f"no tool is called {name!r} here; there are {given}", tool=name
-            )
-        if not isinstance(args, dict):
-            raise FaultError.of(
-                FaultKind.INVALID_INPUT, "arguments are given by name, as a map", path="$.args"
             )
         try:
             inspect.signature(tool.function).bind(**args)
@@ -101,23 +98,6 @@ class Toolbox:
                 FaultKind.INVALID_INPUT, f"tool {tool.name!r}: {error}", path="$.args"
             ) from None
         return to_wire(tool.call(args))
-
-
-def to_wire(value: Any) -> Any:
-    """A tool's or metric's value as it can travel: dataclasses and pydantic models become maps, tuples become lists."""
-    if isinstance(value, str | int | float | bool | bytes | type(None)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): to_wire(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_wire(item) for item in value]
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: to_wire(getattr(value, name)) for name in value.__dataclass_fields__}
-    if hasattr(value, "item") and callable(value.item):
-        return value.item()  # numpy's scalars
-    return value
 
 
 async def _awaited(value: Any) -> Any:

@@ -86,7 +86,7 @@ class Ask:
             check_value(value)
         except FaultError as error:
             self.fail(error.fault)
-        except Exception as error:  # a tool, a metric or a model is the host's code and may raise anything
+        except Exception as error:  # noqa: BLE001 - a tool, a metric or a model is the host's code and may raise anything
             self.fail(_fault_of(self.command, error))
         else:
             self._answer(Result(self._id, value))

@@ -67,7 +67,7 @@ class ElasticThreads:
         while job is not None:
             try:
                 job()
-            except Exception:  # the boundary of this thread; jobs answer for their own errors
+            except Exception:  # noqa: BLE001 - the boundary of this thread; jobs answer for their own errors
                 logger.exception("a job on {} failed", self._name)
             job = self._next()
         with self._changed:

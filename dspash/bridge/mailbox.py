@@ -73,7 +73,7 @@ class Mailbox:
         while (job := self._next()) is not None:
             try:
                 job()
-            except Exception:  # the boundary of this thread: one bad job must not end supervision
+            except Exception:  # noqa: BLE001 - the boundary of this thread: one bad job must not end supervision
                 logger.exception("a supervision job failed")
 
     def _next(self) -> Job | None:

@@ -180,8 +180,8 @@ def _popen(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        stdin=channel,
-        stdout=channel,
+        stdin=channel.fileno(),
+        stdout=channel.fileno(),
         stderr=stderr,
         env=environment,
         cwd=spec.cwd,

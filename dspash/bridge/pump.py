@@ -134,7 +134,7 @@ class Pump:
         while self._open or self._jobs:
             try:
                 self._turn()
-            except Exception:  # the boundary of this thread: one worker's trouble must not stop the others
+            except Exception:  # noqa: BLE001 - the boundary of this thread: one worker's trouble must not stop the others
                 logger.exception("the pump met a defect")
 
     def _turn(self) -> None:
