@@ -1,0 +1,89 @@
+"""A passage: its title and sentences, read once and remembered for the next question about it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from dspash.gateway.offline.definition import defined_heads, tells_life_dates
+from dspash.gateway.offline.tokens import bag_of
+
+__all__ = ["Passage", "Sentence", "read_passage", "split_sentences"]
+
+_TITLE: Final = re.compile(r"^(?P<title>[^|\n]{1,120}?)\s+\|\s+(?P<body>\S.*)$", re.DOTALL)
+_HEADED: Final = re.compile(r"^(?P<title>[A-Z0-9\"“][^\n.!?:]{0,80}):\s+(?P<body>\S.{40,})$", re.DOTALL)
+_PARENTHESIS: Final = re.compile(r"\s*\([^)]*\)\s*$")
+_BREAK: Final = re.compile(r"[.!?][\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])|\n+")
+# A full stop after one of these, or after a single capital ("J. R. Smith"), does not end a sentence.
+_ABBREVIATION: Final = re.compile(
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Mt|Ft|No|Vol|vs|c|ca|e\.g|i\.e|U\.S|Inc|Ltd|Co|Gen|Col|Lt|Sgt|Capt|Rev|Hon|"
+    r"Gov|Sen|Rep|Pres|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|op|cit|al|etc|approx|feat))\.[\"”’')\]]*$"
+)
+_LIFE: Final = frozenset({"birth", "death"})
+_LONGEST_REMEMBERED: Final = 20_000
+"""Characters; a longer passage is read each time, so that what is remembered stays within a few megabytes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """One sentence; `bag` holds the stems of its content words, `position` counts from 0 in its passage."""
+
+    text: str
+    bag: frozenset[str]
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """A text with a heading, if it had one ("Title | body"); `name` is the heading without a closing parenthesis.
+
+    `heads` are the stems of what the opening sentence says the subject is.
+    """
+
+    title: str
+    name: str
+    title_bag: frozenset[str]
+    heads: frozenset[str]
+    sentences: tuple[Sentence, ...]
+
+
+def read_passage(text: str) -> Passage:
+    """Read one passage; a repeated text of ordinary length is not read twice."""
+    return _remembered(text) if len(text) <= _LONGEST_REMEMBERED else _read(text)
+
+
+def split_sentences(text: str) -> list[str]:
+    """Cut prose into sentences, at line ends too; abbreviations and initials do not end one."""
+    sentences: list[str] = []
+    start = 0
+    for match in _BREAK.finditer(text):
+        piece = text[start : match.end()].strip()
+        if "\n" not in match.group() and _ABBREVIATION.search(piece):
+            continue
+        sentences.append(piece)
+        start = match.end()
+    sentences.append(text[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def _read(text: str) -> Passage:
+    headed = _TITLE.match(text) or _HEADED.match(text)
+    title, body = (headed["title"].strip(), headed["body"]) if headed else ("", text)
+    pieces = split_sentences(body)
+    return Passage(
+        title=title,
+        name=_PARENTHESIS.sub("", title).strip(' "“”'),
+        title_bag=bag_of(title),
+        heads=defined_heads(pieces[0]) if pieces else frozenset(),
+        sentences=tuple([Sentence(piece, _bag(piece, at), at) for at, piece in enumerate(pieces)]),
+    )
+
+
+def _bag(sentence: str, position: int) -> frozenset[str]:
+    bag = bag_of(sentence)
+    return bag | _LIFE if position == 0 and tells_life_dates(sentence) else bag
+
+
+_remembered = lru_cache(maxsize=512)(_read)
