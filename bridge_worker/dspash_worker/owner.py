@@ -1,0 +1,68 @@
+"""Owner: the permanent thread that imports DSPy and configures it.
+
+DSPy lets only the thread that configured it first do so again. That is this one, so no call can change what all of
+them share, and the reading thread stays free to answer while the import runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from dspash_worker.domain import Domain, Workbench
+from dspash_worker.log import say
+
+__all__ = ["Owner"]
+
+FIRST_WORD_S: Final = 0.05
+"""How long the import waits for the host's first frame, which is mostly in the pipe already: `hello` is then answered
+before the import takes the interpreter's lock.
+"""
+
+
+class Owner:
+    """Loads the domain in a thread of its own, and keeps that thread for as long as the process lives."""
+
+    def __init__(
+        self,
+        load: Callable[[], Domain],
+        *,
+        on_loaded: Callable[[Domain, Workbench, float], None],
+        on_failed: Callable[[BaseException], None],
+    ) -> None:
+        self._load = load
+        self._on_loaded = on_loaded
+        self._on_failed = on_failed
+        self._mode_known = threading.Event()
+        self._full = False
+
+    def start(self) -> None:
+        """Begin to load; to open the workbench, `choose_mode` is waited for."""
+        threading.Thread(target=self._own, name="dspash-owner", daemon=True).start()
+
+    def choose_mode(self, *, full: bool) -> None:
+        """Say what kind of session this is. The first word counts, later ones change nothing."""
+        if not self._mode_known.is_set():
+            self._full = full
+            self._mode_known.set()
+
+    def _own(self) -> None:
+        self._mode_known.wait(FIRST_WORD_S)
+        try:
+            began = time.monotonic()
+            domain = self._load()
+            import_s = time.monotonic() - began
+            # What was imported lives as long as the process: the collector need not look at it again and again.
+            gc.freeze()
+            self._mode_known.wait()
+            workbench = domain.open(self._full)
+        except BaseException as error:  # noqa: BLE001  (an import runs anybody's code; without the domain all is over)
+            say(f"the domain cannot be loaded\n{traceback.format_exc()}")
+            self._on_failed(error)
+            return
+        self._on_loaded(domain, workbench, import_s)
+        threading.Event().wait()
