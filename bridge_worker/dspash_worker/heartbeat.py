@@ -31,11 +31,11 @@ class Heartbeat:
         threading.Thread(target=self._beat, name="dspash-heartbeat", daemon=True).start()
 
     def _beat(self) -> None:
-        from dspash_worker.usage import measure_usage  # psutil is slow to import, hello comes first
+        from dspash_worker.process_usage import measure_process  # psutil is slow to import, hello comes first
 
         for seq in itertools.count():
             time.sleep(self._interval_s)
-            usage = measure_usage()
+            usage = measure_process()
             beat = {
                 "seq": seq,
                 "rss": usage.rss,

@@ -30,12 +30,12 @@ class Stats:
 
     def read(self) -> dict[str, Any]:
         """Return all counters, as wire values. Bytes and seconds; counts since the start."""
-        from dspash_worker.usage import measure_usage  # psutil is slow to import
+        from dspash_worker.process_usage import measure_process  # psutil is slow to import
 
         return {
             "pid": os.getpid(),
             "uptime_s": time.monotonic() - self._began_at,
-            **asdict(measure_usage()),
+            **asdict(measure_process()),
             "threads": threading.active_count(),
             "concurrency": self._calls.concurrency,
             "open": len(self._calls),
