@@ -111,7 +111,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _ratio_bar("predict", _OURS, "bridged Predict ≤ 1.25 × in-process", lambda ratio: ratio <= 1.25),
     _ratio_bar(
         "crunch",
-        "dspash, 2 workers",
+        "dspash-2",
         "two workers ≥ 1.6 × one on CPU-bound Predict",
         lambda ratio: ratio >= 1.6,
     ),

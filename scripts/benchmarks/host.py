@@ -43,7 +43,7 @@ class Host:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, _TAG: self._tag},
+            env={**os.environ, _TAG: self._tag, "PYTHONPATH": _python_path()},
             start_new_session=True,
         )
         self._unread = b""
@@ -136,3 +136,9 @@ class Host:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()[-5:]
         return "".join(f"\n    {line}" for line in lines)
+
+
+def _python_path() -> str:
+    """Where the host, and the processes its contestant starts, find this package."""
+    ours = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join((ours, *filter(None, [os.environ.get("PYTHONPATH")])))
