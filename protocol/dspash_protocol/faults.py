@@ -82,7 +82,10 @@ class Fault:
 
     @classmethod
     def from_map(cls, raw: Mapping[str, Any]) -> Fault:
-        """Read a fault from a peer that may be hostile: unknown kinds become `internal`, wrong types are dropped."""
+        """Read a fault from a peer that may be hostile: unknown kinds become `internal`, wrong types are dropped.
+
+        Where it does not say how far the request got, the worst is assumed.
+        """
         details: Any = raw.get("details")
         traceback = raw.get("traceback")
         return cls(
@@ -90,7 +93,7 @@ class Fault:
             message=_text(raw.get("message")),
             type=_text(raw.get("type")),
             retryable=raw.get("retryable") is True,
-            progress=_member(Progress, raw.get("progress"), Progress.STARTED),
+            progress=_member(Progress, raw.get("progress"), Progress.SIDE_EFFECTS),
             details=cast("dict[str, Any]", details) if isinstance(details, dict) else {},
             traceback=traceback if isinstance(traceback, str) else None,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 from dspash_protocol.errors import InvalidPayloadError
-from dspash_protocol.faults import Fault, FaultKind
+from dspash_protocol.faults import Fault, FaultKind, Progress
 from dspash_protocol.limits import MAX_TIMEOUT_MS
 from dspash_protocol.request_id import id_in
 from dspash_protocol.values import WireMap
@@ -141,7 +141,7 @@ def _read_result(raw: WireMap) -> Result:
 def _read_error(raw: WireMap) -> ErrorReply:
     error = raw["error"]
     if isinstance(error, str):
-        return ErrorReply(_read_id(raw), Fault(FaultKind.INTERNAL, error))
+        return ErrorReply(_read_id(raw), Fault(FaultKind.INTERNAL, error, progress=Progress.SIDE_EFFECTS))
     if not isinstance(error, dict):
         raise _mistyped(raw, "error", error, "a fault or text")
     return ErrorReply(_read_id(raw), Fault.from_map(cast("WireMap", error)))

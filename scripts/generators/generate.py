@@ -1,0 +1,49 @@
+"""Write the generated files, or with --check say which of them are stale."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from spec import make_spec
+from vector_files import make_vectors
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+PROTOCOL = REPOSITORY / "protocol"
+
+TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
+    "vectors": lambda: make_vectors(PROTOCOL / "vectors"),
+    "spec": lambda: make_spec(PROTOCOL / "SPEC.md"),
+}
+
+
+def main() -> int:
+    """Return 0 when all is fresh (with --check) or written, 1 when something is stale."""
+    parser = argparse.ArgumentParser(prog="scripts/generate", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="target", help=f"{', '.join(TARGETS)}; all by default")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
+    arguments = parser.parse_args()
+    unknown = [target for target in arguments.targets if target not in TARGETS]
+    if unknown:
+        parser.error(f"unknown target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+    stale = {
+        path: text
+        for target in arguments.targets or TARGETS
+        for path, text in TARGETS[target]().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in stale.items():
+        print(f"{'stale' if arguments.check else 'written'}: {path.relative_to(REPOSITORY)}")
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if stale and arguments.check:
+        print("Run scripts/generate and commit what it writes.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
