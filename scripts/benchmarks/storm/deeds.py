@@ -126,11 +126,11 @@ class Storm(dspy.Module):
 
     def do_double(self, token, amount):
         call = dspy.settings.get("dspash_call")
-        os.write(protocol_fd(), frame({"id": call.id, "result": {"token": token}}))
+        os.write(protocol_fd(), frame({"id": call.id, "result": {"fields": {"token": token}}}))
         return token
 
     def do_forge(self, token, amount):
-        os.write(protocol_fd(), frame({"id": 2**40, "result": {"token": token}}))
+        os.write(protocol_fd(), frame({"id": 2**40, "result": {"fields": {"token": token}}}))
         return token
 
     def do_rubbish(self, token, amount):
@@ -138,7 +138,7 @@ class Storm(dspy.Module):
         return token
 
     def do_half(self, token, amount):
-        os.write(protocol_fd(), frame({"id": 1, "result": {"token": token}})[:7])
+        os.write(protocol_fd(), frame({"id": 1, "result": {"fields": {"token": token}}})[:7])
         os._exit(0)
 
     def do_exit(self, token, amount):

@@ -158,7 +158,11 @@ class Ledger:
         self.outcomes["answered"] += 1
         if not entry.expected.answers:
             return f"was answered: {answer!r:.80}"
-        return "" if entry.read(answer) == entry.token else f"got somebody else's answer: {answer!r:.80}"
+        try:
+            token = entry.read(answer)
+        except (LookupError, TypeError):
+            return f"got an answer without a token: {answer!r:.80}"
+        return "" if token == entry.token else f"got somebody else's answer: {answer!r:.80}"
 
     def _judge_error(self, entry: Entry, error: BaseException) -> str:
         if isinstance(error, AMBIENT) or (self.closing and isinstance(error, errors.ClosedError)):
