@@ -73,7 +73,7 @@ FITS = [
     ("File", b"%PDF"),
     ("History", {"messages": []}),
     ("Code", "print(1)"),
-    ("list[Tool]", [{"$dspy": "Tool", "name": "search"}, "search"]),
+    ("list[Tool]", [{"$dspy": "Tool", "name": "search"}]),
     ("any", object()),
     ("list", [object()]),
     ("dict", {"a": object()}),

@@ -209,7 +209,7 @@ _SPECIALS: Final = {
     SpecialName.FILE: _Special((str, bytes), frozenset({"file_data", "file_id"}), "a data URI or bytes"),
     SpecialName.HISTORY: _Special((), frozenset({"messages"}), "a map with messages"),
     SpecialName.CODE: _Special((str,), frozenset({"code"}), "text"),
-    SpecialName.TOOL: _Special((str,), frozenset({"name"}), "the name of a tool"),
+    SpecialName.TOOL: _Special((), frozenset(), "a tagged tool"),
     SpecialName.TOOL_CALLS: _Special((list,), frozenset({"tool_calls"}), "a list of calls"),
     SpecialName.REASONING: _Special((str,), frozenset({"content"}), "text"),
 }

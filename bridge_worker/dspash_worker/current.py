@@ -1,0 +1,51 @@
+"""Current call: finds the call that running code belongs to, in whatever thread it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import dspy
+
+from dspash_worker.call import Call
+
+__all__ = ["CALL_SETTING", "current_call", "running"]
+
+CALL_SETTING: Final = "dspash_call"
+"""DSPy's settings carry the call: DSPy copies them into the threads it starts, which it does not do for contexts."""
+
+_lock: Final = threading.Lock()
+_running: Final[list[Call]] = []
+
+
+@contextmanager
+def running(call: Call) -> Generator[None]:
+    """Count `call` among those that run in this process."""
+    with _lock:
+        _running.append(call)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running.remove(call)
+
+
+def current_call() -> Call:
+    """Return the call that this code belongs to.
+
+    A thread that user code started by itself carries no settings; it belongs to the one call that runs, if there is
+    just one. Raises RuntimeError otherwise.
+    """
+    call = dspy.settings.get(CALL_SETTING)
+    if call is not None:
+        return call
+    with _lock:
+        count = len(_running)
+        if count == 1:
+            return _running[0]
+    raise RuntimeError(
+        f"this thread belongs to no call ({count} are running): start threads with "
+        "contextvars.copy_context().run, or use dspy.Parallel, which does"
+    )

@@ -1,0 +1,183 @@
+"""Engine: DSPy's way to a model leads through the host, one reverse request a completion."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dspy import lm15
+from dspy._vendor.lm15.errors import error_class_for_code
+from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, stream_event_from_dict
+from dspy.clients.engines.base import validate_request
+
+from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
+from dspash_worker.current import current_call
+from dspash_worker.lm_calls import current_lm_call
+
+__all__ = ["AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model understands, as the host states it; DSPy's adapters take what is not stated for absent."""
+
+    supports_function_calling: bool = False
+    supports_response_schema: bool = False
+    supports_reasoning: bool = False
+    supported_params: frozenset[str] = field(default_factory=frozenset[str])
+
+
+class _Borrowed:
+    """What both engines are: a name and capabilities, the same object in every copy of an LM."""
+
+    def __init__(self, model: str, capabilities: Capabilities) -> None:
+        self.model = model
+        self.capabilities = capabilities
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Borrowed:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.model, self.capabilities)
+
+    @property
+    def supports_function_calling(self) -> bool:
+        return self.capabilities.supports_function_calling
+
+    @property
+    def supports_response_schema(self) -> bool:
+        return self.capabilities.supports_response_schema
+
+    @property
+    def supports_reasoning(self) -> bool:
+        return self.capabilities.supports_reasoning
+
+    @property
+    def supported_params(self) -> frozenset[str]:
+        return self.capabilities.supported_params
+
+    def dump_state(self) -> dict[str, Any]:
+        """Return what `load_state` makes the same engine of. Nothing in it is secret: the keys are the host's."""
+        stated = self.capabilities
+        return {
+            "model": self.model,
+            "supports_function_calling": stated.supports_function_calling,
+            "supports_response_schema": stated.supports_response_schema,
+            "supports_reasoning": stated.supports_reasoning,
+            "supported_params": sorted(stated.supported_params),
+        }
+
+    @classmethod
+    def load_state(cls, state: dict[str, Any]) -> _Borrowed:
+        """Undo `dump_state`."""
+        stated = dict(state)
+        model = stated.pop("model")
+        return cls(
+            model, Capabilities(**{**stated, "supported_params": frozenset(stated["supported_params"])})
+        )
+
+
+class GatewayEngine(_Borrowed):
+    """Answers DSPy's requests by asking the host of the call they belong to."""
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        with _told_as_lm15():
+            answer = current_call().ask(ReverseCommand.LM_COMPLETE, _args_of(request))
+            return _noted(response_from_dict(answer))
+
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        with _told_as_lm15():
+            for item in current_call().ask_stream(ReverseCommand.LM_STREAM, _args_of(request)):
+                yield _noted(stream_event_from_dict(item))
+
+    def close(self) -> None:
+        """Nothing to close: the pipe is the worker's."""
+
+
+class AsyncGatewayEngine(_Borrowed):
+    """The same for DSPy's async calls, on any event loop."""
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        with _told_as_lm15():
+            answer = await current_call().aask(ReverseCommand.LM_COMPLETE, _args_of(request))
+            return _noted(response_from_dict(answer))
+
+    async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
+        items = current_call().aask_stream(ReverseCommand.LM_STREAM, _args_of(request))
+        try:
+            with _told_as_lm15():
+                async for item in items:
+                    yield _noted(stream_event_from_dict(item))
+        finally:
+            await items.aclose()
+
+    async def aclose(self) -> None:
+        """Nothing to close: the pipe is the worker's."""
+
+
+def lm15_error_of(fault: Fault) -> lm15.LM15Error:
+    """Return the error that DSPy knows for what the host answered; it carries the fault as `fault`."""
+    details = fault.details
+    code = details.get("code")
+    kind = (
+        error_class_for_code(code)
+        if isinstance(code, str)
+        else _ERROR_KINDS.get(fault.kind, lm15.ProviderError)
+    )
+    known = {
+        name: details[name]
+        for name in ("provider", "provider_code", "status", "request_id")
+        if name in details
+    }
+    error = kind(fault.message, retry_after=details.get("retry_after"), **known)
+    error.fault = fault
+    return error
+
+
+_ERROR_KINDS: Final[dict[FaultKind, type[lm15.LM15Error]]] = {
+    FaultKind.TIMEOUT: lm15.TimeoutError,
+    FaultKind.UNAVAILABLE: lm15.ServerError,
+    FaultKind.INVALID_REQUEST: lm15.InvalidRequestError,
+    FaultKind.INVALID_INPUT: lm15.InvalidRequestError,
+    FaultKind.TOO_LARGE: lm15.InvalidRequestError,
+    FaultKind.UNSERIALISABLE: lm15.InvalidRequestError,
+    FaultKind.NOT_FOUND: lm15.UnsupportedModelError,
+}
+
+
+def _args_of(request: lm15.Request) -> dict[str, Any]:
+    validate_request(request)
+    meta: dict[str, Any] = {"model": request.model}
+    call = current_lm_call()
+    if call is not None and call.rollout_id is not None:
+        meta["rollout_id"] = call.rollout_id
+    return {"request": request_to_dict(request), "meta": meta}
+
+
+def _noted(answer: Any) -> Any:
+    """Keep what `answer`, a response or the end of a stream, says it used, for the history."""
+    usage, call = getattr(answer, "usage", None), current_lm_call()
+    if usage is not None and call is not None:
+        counts = {
+            name: getattr(usage, name, None) for name in ("input_tokens", "output_tokens", "total_tokens")
+        }
+        call.usage.append({name: count for name, count in counts.items() if count is not None})
+    return answer
+
+
+@contextmanager
+def _told_as_lm15() -> Generator[None]:
+    """DSPy expects lm15's errors of an engine, and calls anything else unexpected."""
+    try:
+        yield
+    except FaultError as error:
+        raise lm15_error_of(error.fault) from error
+    except ConnectionError as error:
+        raise lm15.TransportError(f"the host is gone: {error!r}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise lm15.ServerError(f"the host's answer is no completion: {error!r}") from error

@@ -1,0 +1,104 @@
+"""Optimisation progress: what an optimizer does, seen from outside it, as events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import dspy
+from dspy.utils.callback import BaseCallback
+
+from dspash_protocol import EventKind, Fault
+from dspash_worker.call import Call
+from dspash_worker.faults import fault_of
+from dspash_worker.metrics import Metric
+from dspash_worker.wire_types import to_wire
+
+__all__ = ["OptimizationProgress"]
+
+
+class OptimizationProgress(BaseCallback):
+    """Tells the host of every example judged and every candidate scored. Thread-safe.
+
+    Also keeps the first failure: an optimizer that gives up after too many says no more than that there were many.
+    """
+
+    def __init__(self, call: Call, trainset_size: int) -> None:
+        self._call = call
+        self._lock = threading.Lock()
+        self._total = trainset_size
+        self._done = 0
+        self._best = 0.0
+        self.scores: list[float] = []
+        self.judged = 0
+        self.first_failure: Fault | None = None
+
+    def metric(self, metric: Metric, *, feedback: bool) -> Callable[..., Any]:
+        """Return `metric` as DSPy's optimizers call it; with `feedback` it returns a Prediction that carries it."""
+
+        def judge(
+            example: Any, prediction: Any, trace: Any = None, pred_name: Any = None, pred_trace: Any = None
+        ) -> Any:
+            try:
+                verdict = metric.judge(dict(example.items()), _fields(prediction), trace)
+            except Exception as error:
+                self._note_failure(error)
+                raise
+            self._count()
+            if not feedback:
+                return verdict.score
+            told = verdict.feedback or f"The score is {verdict.score:g}; {_expected(example, prediction)}"
+            return dspy.Prediction(score=verdict.score, feedback=told)
+
+        return judge
+
+    def candidate(self, score: float, **more: Any) -> None:
+        """Tell of a scored candidate; `score` goes from 0 to 1."""
+        with self._lock:
+            index = len(self.scores)
+            self.scores.append(score)
+            self._best = max(self._best, score)
+            best = self._best
+        told = {"kind": "candidate", "index": index, "score": score, "best": best, **more}
+        self._call.emit(EventKind.PROGRESS, told)
+
+    def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        with self._lock:
+            self._done, self._total = 0, len(inputs.get("devset") or instance.devset or ())
+
+    def on_evaluate_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        if exception is None and outputs is not None:
+            self.candidate(float(outputs.score) / 100, examples=len(outputs.results))
+
+    def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        if isinstance(exception, Exception):
+            self._note_failure(exception)
+
+    def _count(self) -> None:
+        with self._lock:
+            self.judged += 1
+            self._done = self._done + 1
+            done, total = self._done, max(self._total, self._done)
+        self._call.emit(EventKind.PROGRESS, {"kind": "example", "done": done, "total": total})
+
+    def _note_failure(self, error: Exception) -> None:
+        with self._lock:
+            if self.first_failure is None:
+                self.first_failure = fault_of(error)
+
+
+def _fields(prediction: Any) -> dict[str, Any]:
+    if prediction is None:
+        raise ValueError("there is no prediction to judge")
+    return dict(prediction.items())
+
+
+def _expected(example: Any, prediction: Any) -> str:
+    """What to learn where the metric says nothing itself: the labels, beside what was predicted."""
+    labels = {name: value for name, value in example.labels().items() if name in prediction}
+    return (
+        "expected " + ", ".join(f"{name}={to_wire(value)!r:.300}" for name, value in labels.items())
+        if labels
+        else ""
+    )

@@ -1,0 +1,158 @@
+"""Workbench: what one worker knows: how it is configured and what was defined in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn
+
+import dspy
+
+from dspash_protocol import Command, Fault, FaultError, FaultKind
+from dspash_worker.call import Call
+from dspash_worker.current import CALL_SETTING, running
+from dspash_worker.definitions import Definition
+from dspash_worker.history import History
+from dspash_worker.lm import LanguageModels
+from dspash_worker.promises import Promise, Promises
+from dspash_worker.refusal import invalid_value
+from dspash_worker.runtime import prepare
+from dspash_worker.usage import SharedUsage
+
+__all__ = ["Configuration", "Workbench"]
+
+_CONFIGURATION: Final = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What `configure` has said so far: the settings of DSPy that every call begins with."""
+
+    lm: dspy.LM | None = None
+    adapter: dspy.Adapter | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Workbench:
+    """State of one worker. Thread-safe.
+
+    Definitions are promises: `reserve` puts one under the id as soon as the request has arrived, and whoever names
+    that id waits for it. So a host may send definitions and calls one behind the other.
+    """
+
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+        self.history = History()
+        self.models = LanguageModels(full, self.history)
+        default = self.models.default()
+        prepare(default)
+        self._configuration: Promises[Configuration] = Promises()
+        self._definitions: Promises[Definition] = Promises()
+        self._reserved: dict[int, Promise[Any]] = {}
+        self._lock = threading.Lock()
+        self._configuration.keep(
+            _CONFIGURATION, self._configuration.make(_CONFIGURATION), Configuration(lm=default)
+        )
+
+    def __repr__(self) -> str:
+        return f"<Workbench full={self.full} definitions={self._definitions!r} open={len(self._reserved)}>"
+
+    # --- promises ---
+
+    def reserve(self, call: Call) -> None:
+        """Promise what `call`, which defines something, will define. Quick. Raises FaultError for a missing id."""
+        promises, name = self._subject_of(call)
+        with self._lock:
+            self._reserved[call.id] = promises.make(name)
+
+    def abandon(self, call: Call, fault: Fault) -> None:
+        """Break the promise of a call that ended before its handler ran."""
+        with self._lock:
+            promise = self._reserved.pop(call.id, None)
+        if promise is not None:
+            promises, name = self._subject_of(call)
+            promises.breach(name, promise, fault)
+
+    @contextmanager
+    def defining(self, call: Call) -> Generator[Promise[Any]]:
+        """Run the body of a defining command: its promise is broken with whatever the body raises."""
+        from dspash_worker.faults import fault_of  # noqa: PLC0415  (faults name definitions, which are promised here)
+
+        promises, name = self._subject_of(call)
+        with self._lock:
+            promise: Promise[Any] = self._reserved.pop(call.id, None) or promises.make(name)
+        try:
+            yield promise
+        except BaseException as error:
+            promises.breach(name, promise, fault_of(error))
+            raise
+
+    def keep(self, call: Call, promise: Promise[Any], value: Any) -> None:
+        """Keep the promise of a defining call; None forgets the name."""
+        promises, name = self._subject_of(call)
+        promises.keep(name, promise, value)
+
+    def earlier(self, call: Call, promise: Promise[Any], id: str) -> Definition:  # noqa: A002
+        """Return what stood under `id` before `promise`. Raises FaultError when nothing did."""
+        found = promise.earlier.wait(call) if promise.earlier is not None else None
+        return found or self._never_created(id)
+
+    def _subject_of(self, call: Call) -> tuple[Promises[Any], str]:
+        if call.command is Command.CONFIGURE:
+            return self._configuration, _CONFIGURATION
+        return self._definitions, id_of(call.args, "id")
+
+    # --- what there is ---
+
+    def configuration(self, call: Call) -> Configuration:
+        """Return how the worker is configured, once what was asked before `call` is done."""
+        promise = self._configuration.find(_CONFIGURATION)
+        found = promise.wait(call) if promise is not None else None
+        return found or Configuration()
+
+    def definition(self, call: Call, id: str) -> Definition:  # noqa: A002
+        """Return what stands under `id`. Raises FaultError when nothing does, or what was promised failed."""
+        promise = self._definitions.find(id)
+        found = promise.wait(call) if promise is not None else None
+        return found or self._never_created(id)
+
+    def _never_created(self, id: str) -> NoReturn:  # noqa: A002
+        known = ", ".join(sorted(name for name, _ in self._definitions.settled())) or "nothing"
+        raise FaultError.of(FaultKind.NOT_FOUND, f"{id!r:.80} was never created; there is {known}", id=id)
+
+    def definitions(self) -> list[Definition]:
+        """Return all that is defined by now."""
+        return [definition for _, definition in self._definitions.settled()]
+
+    def add(self, definition: Definition) -> None:
+        """Put a definition that no request was promised for, such as an optimizer's result."""
+        self._definitions.keep(definition.id, self._definitions.make(definition.id), definition)
+
+    # --- running ---
+
+    @contextmanager
+    def context(self, call: Call) -> Generator[SharedUsage]:
+        """Run DSPy for `call`: its own settings, trace and usage, and the way from an LM or a tool to the host."""
+        configured = self.configuration(call)
+        usage = SharedUsage()
+        settings = {
+            CALL_SETTING: call,
+            "lm": configured.lm,
+            "adapter": configured.adapter,
+            "usage_tracker": usage,
+        }
+        with running(call), dspy.context(**settings, **configured.options, trace=[]):
+            yield usage
+
+
+def id_of(args: Mapping[str, Any], *keys: str) -> str:
+    """Return the id under the first of `keys` that is there. Raises FaultError when there is none."""
+    for key in keys:
+        if key in args:
+            value = args[key]
+            if isinstance(value, str) and value:
+                return value
+            raise invalid_value(f"$.{key}", "an id (text)", value)
+    raise invalid_value(f"$.{keys[0]}", "an id (text)", None)
