@@ -18,7 +18,6 @@ from dspash_protocol import (
     Progress,
     Request,
     ReverseCommand,
-    check_value,
 )
 from dspash_worker.cancellation import CallCancelled, Cancellation
 from dspash_worker.channel import Channel
@@ -115,7 +114,6 @@ class Call:
 
     def _emit(self, kind: EventKind, data: Any) -> None:
         try:
-            check_value(data)
             self._channel.emit(
                 Event(self.id, kind, self._seq, data), kind, self.events, self.cancellation.check
             )

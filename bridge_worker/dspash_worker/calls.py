@@ -174,7 +174,7 @@ class Calls:
             try:
                 self._workbench.reserve(call)
                 ticket.reserved = True
-            except Exception as error:  # noqa: BLE001  (its thread tells the host)
+            except Exception as error:  # noqa: BLE001 - its thread tells the host
                 ticket.refused = self._fault_of(error)
         self._threads.submit(ticket)
 
@@ -191,7 +191,7 @@ class Calls:
         try:
             self._finish(ticket, outcome)
             self._channel.throttle()
-        except Exception:  # noqa: BLE001  (a defect here must cost one answer at most, not a thread as well)
+        except Exception:  # noqa: BLE001 - a defect here must cost one answer at most, not a thread as well
             say(f"call {ticket.call.id} could not be finished\n{traceback.format_exc()}")
             reply_with_fault(self._channel, ticket.call.id, Fault(FaultKind.INTERNAL, "the answer was lost"))
 
@@ -236,7 +236,7 @@ class Calls:
         try:
             if self._domain is not None:
                 return self._domain.fault_of(error)
-        except Exception as second:  # noqa: BLE001  (an exception's own __str__ is user code)
+        except Exception as second:  # noqa: BLE001 - an exception's own __str__ is user code
             return Fault(
                 FaultKind.PROGRAM_ERROR, f"{kind}, which raised {type(second).__name__} when looked at", kind
             )

@@ -120,10 +120,10 @@ class Cancellation:
                 gate.release()
                 outcome = Returned(work())
                 gate.acquire()
-            except BaseException as error:  # noqa: BLE001  (whatever user code raises is the call's outcome)
+            except BaseException as error:  # noqa: BLE001 - whatever user code raises is the call's outcome
                 gate.acquire()
                 outcome = outcome or Raised(error)
-        except BaseException as error:  # noqa: BLE001  (injected at the last moment)
+        except BaseException as error:  # noqa: BLE001 - injected at the last moment
             gate.acquire()
             outcome = outcome or Raised(error)
         with self._lock:

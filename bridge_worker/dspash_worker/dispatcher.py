@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from dspash_protocol import (
@@ -15,7 +16,6 @@ from dspash_protocol import (
     Fault,
     FaultError,
     FaultKind,
-    LocalProtocolError,
     Notice,
     NoticeName,
     Progress,
@@ -30,7 +30,6 @@ from dspash_worker.greeting import Greeting, answer_greeting, read_greeting
 from dspash_worker.log import say
 from dspash_worker.reply import reply_with_fault, reply_with_value
 from dspash_worker.reverse import ReverseRequests
-from dspash_worker.unsendable import fault_of_unsendable
 
 __all__ = ["Dispatcher"]
 
@@ -70,7 +69,7 @@ class Dispatcher:
             self._route(received)
         except ConnectionError:
             pass  # the channel ends by itself
-        except Exception:  # noqa: BLE001  (the thread that reads must outlive any defect)
+        except Exception:  # noqa: BLE001 - the thread that reads must outlive any defect
             say(f"a message could not be served\n{traceback.format_exc()}")
             if isinstance(received, Request):
                 fault = Fault(FaultKind.INTERNAL, "the worker failed to serve this request")
@@ -104,24 +103,17 @@ class Dispatcher:
             self._mode_known = True
             self._on_mode(None)
         if request.command == Command.PING:
-            self._echo(request)
+            reply_with_value(self._channel, request.id, {"payload": request.args.get("payload")})
         elif request.command == Command.SHUTDOWN:
             self._shut_down(request)
         else:
             self._calls.admit(request, full=self._session.is_full)
 
-    def _echo(self, request: Request) -> None:
-        # Not checked: what came off the wire may go back on it, in the same codec.
-        try:
-            self._channel.reply(Result(request.id, {"payload": request.args.get("payload")}), None)
-        except LocalProtocolError as error:
-            reply_with_fault(self._channel, request.id, fault_of_unsendable("the payload", error).fault)
-
     def _greet(self, request: Request) -> None:
         try:
             greeting = read_greeting(request.args)
         except FaultError as error:
-            reply_with_fault(self._channel, request.id, error.fault.reaching(Progress.SENT))
+            reply_with_fault(self._channel, request.id, replace(error.fault, progress=Progress.SENT))
             return
         self._session.peer_max_frame = greeting.max_frame
         answer = answer_greeting(max_frame=self._max_frame, concurrency=self._calls.concurrency)
@@ -151,6 +143,8 @@ class Dispatcher:
     def _answer_defect(self, defect: Defect) -> None:
         if defect.request_id is not None:
             reply_with_fault(self._channel, defect.request_id, defect.fault)
+        elif defect.own_request_id is not None:
+            self._asks.fail(defect.own_request_id, defect.fault)
         elif self._session.is_full:
             self._channel.send(Notice(NoticeName.PROTOCOL_ERROR, defect.fault.to_map()))
         else:

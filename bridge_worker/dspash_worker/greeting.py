@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dspash_protocol import MAX_FRAME, PROTOCOL_VERSION, SKIP_LIMIT, FaultError, FaultKind
+from dspash_protocol import MAX_FRAME, MIN_FRAME, PROTOCOL_VERSION, SKIP_LIMIT, FaultError, FaultKind
 from dspash_worker.versions import find_versions
 
 __all__ = ["FEATURES", "Greeting", "answer_greeting", "read_greeting"]
@@ -16,9 +16,6 @@ FEATURES: Final = ("cancel", "events", "heartbeat", "reverse_requests", "streams
 
 HEARTBEAT_S: Final = 1.0
 LONGEST_HEARTBEAT_S: Final = 3600.0
-
-SMALLEST_FRAME: Final = 4096
-"""Bytes that the answer to any request must be able to take: a fault without its details."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,8 @@ def read_greeting(args: Mapping[str, Any]) -> Greeting:
             "protocol", f"this worker speaks version {PROTOCOL_VERSION}", supported=[PROTOCOL_VERSION]
         )
     max_frame = args.get("max_frame", MAX_FRAME)
-    if type(max_frame) is not int or not SMALLEST_FRAME <= max_frame < SKIP_LIMIT:
-        raise _unfit("max_frame", f"bytes, from {SMALLEST_FRAME} to {SKIP_LIMIT - 1}")
+    if type(max_frame) is not int or not MIN_FRAME <= max_frame < SKIP_LIMIT:
+        raise _unfit("max_frame", f"bytes, from {MIN_FRAME} to {SKIP_LIMIT - 1}")
     heartbeat_s = args.get("heartbeat_s", HEARTBEAT_S)
     if type(heartbeat_s) not in (int, float) or not 0 <= heartbeat_s <= LONGEST_HEARTBEAT_S:
         raise _unfit("heartbeat_s", f"seconds, from 0 (none) to {LONGEST_HEARTBEAT_S:g}")

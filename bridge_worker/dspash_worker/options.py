@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dspash_protocol import MAX_FRAME, SKIP_LIMIT
+from dspash_protocol import MAX_FRAME, MIN_FRAME, SKIP_LIMIT
 from dspash_worker.channel import WRITE_DEADLINE_S
-from dspash_worker.greeting import SMALLEST_FRAME
 
 __all__ = ["Options", "read_options"]
 
@@ -43,7 +42,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument(
         "--max-frame",
-        type=_number(int, SMALLEST_FRAME, SKIP_LIMIT - 1),
+        type=_number(int, MIN_FRAME, SKIP_LIMIT - 1),
         default=defaults.max_frame,
         metavar="BYTES",
         help="longest payload taken (default %(default)s)",

@@ -60,7 +60,7 @@ class Owner:
             gc.freeze()
             self._mode_known.wait()
             workbench = domain.open(self._full)
-        except BaseException as error:  # noqa: BLE001  (an import runs anybody's code; without the domain all is over)
+        except BaseException as error:  # noqa: BLE001 - an import runs anybody's code; without the domain all is over
             say(f"the domain cannot be loaded\n{traceback.format_exc()}")
             self._on_failed(error)
             return

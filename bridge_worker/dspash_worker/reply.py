@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from dspash_protocol import (
-    ErrorReply,
-    Fault,
-    FaultKind,
-    LocalProtocolError,
-    Result,
-    check_value,
-)
+from dspash_protocol import ErrorReply, Fault, FaultKind, LocalProtocolError, Result
 from dspash_worker.channel import Channel
 from dspash_worker.events import EventQueue
 from dspash_worker.log import say
@@ -20,29 +12,22 @@ from dspash_worker.unsendable import fault_of_unsendable
 
 __all__ = ["reply_with_fault", "reply_with_value"]
 
-_SHORT: Final = 300
-"""Characters of a message that fit into the smallest frame a host may ask for, however they are escaped."""
-
 
 def reply_with_value(
     channel: Channel, request_id: int, value: Any, *, after: EventQueue | None = None
 ) -> Fault | None:
-    """Answer with `value`, behind the events in `after`; if that cannot be sent, with a fault, which is returned."""
+    """Answer with `value`, behind the events in `after`; if it cannot be sent, with a fault, which is returned."""
     try:
-        check_value(value)
         channel.reply(Result(request_id, value), after)
         return None
     except LocalProtocolError as error:
         fault = fault_of_unsendable("the result", error).fault
     except ConnectionError:
-        return None
-    except BaseException as error:  # noqa: BLE001  (a value may run user code when it is looked at, and that may do anything)
-        fault = Fault(
-            FaultKind.UNSERIALISABLE,
-            f"the result cannot be sent: reading it raised {type(error).__name__}",
-            type=type(error).__name__,
-            details={"path": "$"},
-        )
+        return None  # nobody is left to answer
+    except BaseException as error:  # noqa: BLE001 - a value may be a class of the user's, whose methods may do anything
+        kind = type(error).__name__
+        message = f"the result cannot be sent: reading it raised {kind}"
+        fault = Fault(FaultKind.UNSERIALISABLE, message, kind, details={"path": "$"})
     reply_with_fault(channel, request_id, fault, after=after)
     return fault
 
@@ -50,23 +35,12 @@ def reply_with_value(
 def reply_with_fault(
     channel: Channel, request_id: int, fault: Fault, *, after: EventQueue | None = None
 ) -> None:
-    """Answer with `fault`; if that cannot be sent as it is, with what can be kept of it."""
-    for attempt in (fault, _bare(fault)):
-        try:
-            check_value(attempt.to_map())
-            channel.reply(ErrorReply(request_id, attempt), after)
-            return
-        except ConnectionError:
-            return  # nobody is left to answer
-        except Exception as error:  # noqa: BLE001  (details come from user code; the bare fault holds only text)
-            problem = (
-                f"{type(error).__name__}: {error}"
-                if isinstance(error, LocalProtocolError)
-                else type(error).__name__
-            )
-    say(f"request {request_id} was not answered: {problem}")
-
-
-def _bare(fault: Fault) -> Fault:
-    message = fault.message.encode(errors="backslashreplace").decode()
-    return replace(fault, message=message[:_SHORT], type=fault.type[:_SHORT], details={}, traceback=None)
+    """Answer with `fault`, or with what of it can travel."""
+    try:
+        channel.reply(ErrorReply(request_id, fault), after)
+    except ConnectionError:
+        return  # nobody is left to answer
+    except LocalProtocolError as error:
+        say(f"request {request_id} was not answered: {error}")
+    except BaseException:  # noqa: BLE001 - as above: the details come from user code
+        channel.reply(ErrorReply(request_id, fault.cut()), after)

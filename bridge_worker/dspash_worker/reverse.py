@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dspash_protocol import (
+    MAX_TIMEOUT_MS,
     Cancel,
+    ErrorReply,
     Event,
     EventKind,
+    Fault,
     FaultError,
     FaultKind,
     LocalProtocolError,
@@ -18,7 +21,6 @@ from dspash_protocol import (
     Request,
     Result,
     ReverseCommand,
-    check_value,
 )
 from dspash_worker.cancellation import CallCancelled
 from dspash_worker.channel import Channel
@@ -85,9 +87,8 @@ class ReverseRequests:
             self._last_id -= 1
             pending = Pending(self._last_id, call_id, inbox, streams)
             self._pending[pending.id] = pending
-        timeout_ms = None if timeout_s is None else max(0, round(timeout_s * 1000))
+        timeout_ms = None if timeout_s is None else round(min(max(0.0, timeout_s * 1000), MAX_TIMEOUT_MS))
         try:
-            check_value(args)
             self._channel.send(Request(pending.id, command, args, timeout_ms, traceparent))
         except BaseException as error:
             self._drop(pending.id)
@@ -132,6 +133,10 @@ class ReverseRequests:
             pending.inbox.put(Answer(reply.result))
         else:
             pending.inbox.put(Failure(FaultError(reply.fault)))
+
+    def fail(self, request_id: int, fault: Fault) -> None:
+        """End one request with a fault of our own making: what the host said of it made no sense."""
+        self.receive_reply(ErrorReply(request_id, fault))
 
     def receive_event(self, event: Event) -> None:
         """Deliver an item of a stream; other kinds are for newer workers, and dropped."""

@@ -37,9 +37,11 @@ def claim() -> Pipes:
     os.dup2(null, _STDIN)
     os.close(null)
     os.dup2(_STDERR, _STDOUT)
-    # A line at a time, and whatever it holds: a print that fails or is lost would be the user's puzzle.
-    sys.stdout = _text_stream(_STDOUT)
-    sys.stderr = _text_stream(_STDERR)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where the descriptor was closed
+            stream.flush()  # what was printed before now goes to stderr as well
+    sys.stdout = sys.__stdout__ = _text_stream(_STDOUT)
+    sys.stderr = sys.__stderr__ = _text_stream(_STDERR)
     return pipes
 
 
@@ -54,6 +56,7 @@ def _move_high(descriptor: int) -> int:
 
 
 def _text_stream(descriptor: int) -> TextIO:
+    """A line at a time, and whatever it holds: a print that fails or is lost would be the user's puzzle."""
     return open(  # lives as long as the process
         descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
     )

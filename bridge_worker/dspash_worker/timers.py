@@ -83,7 +83,7 @@ class Timers:
             timer = self._next()
             try:
                 timer.fire()
-            except Exception:  # noqa: BLE001  (one callback's defect must not stop all other deadlines)
+            except Exception:  # noqa: BLE001 - one callback's defect must not stop all other deadlines
                 say(f"a timer failed\n{traceback.format_exc()}")
 
     def _next(self) -> Timer:

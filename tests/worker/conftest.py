@@ -1,0 +1,286 @@
+"""A host for one worker's shell: speaks the protocol over real pipes or a socketpair, every wait bounded."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import pytest
+
+from dspash_protocol import (
+    Cancel,
+    Codec,
+    ErrorReply,
+    Event,
+    Fault,
+    Message,
+    Notice,
+    Received,
+    Reply,
+    Request,
+    Result,
+    Role,
+    Session,
+)
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCENES = Path(__file__).with_name("shell_worker.py")
+BOUND_S = 10.0
+
+
+class ShellHost:
+    """One worker process and the host's end of its session."""
+
+    def __init__(
+        self, command: list[str], *, link: str, codec: Codec, stderr: Path, environment: Mapping[str, str]
+    ) -> None:
+        paths = [str(REPOSITORY / folder) for folder in ("protocol", "bridge_worker", "tests/worker")]
+        # What the tests' interpreter measures of its children (coverage) needs its variables; the rest is theirs.
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED or name.startswith("COVERAGE")
+        }
+        env |= {"PYTHONPATH": os.pathsep.join([*environment.get("PYTHONPATH", "").split(os.pathsep), *paths])}
+        env |= {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+        self.session = Session(Role.HOST, codec=codec)
+        self.unasked: list[Received] = []  # everything that was no answer, in the order it came
+        self._arrived: deque[Received] = deque()
+        self._ids = iter(range(1, 2**62))
+        self._stderr = stderr
+        self._linked = link
+        with stderr.open("wb") as log:
+            if link == "socketpair":
+                ours, theirs = socket.socketpair()
+                self.process = _start(command, theirs.fileno(), theirs.fileno(), log, env)
+                theirs.close()
+                self.reading = self.writing = ours.detach()
+            else:
+                to_worker, from_worker = os.pipe(), os.pipe()
+                self.process = _start(command, to_worker[0], from_worker[1], log, env)
+                os.close(to_worker[0])
+                os.close(from_worker[1])
+                self.reading, self.writing = from_worker[0], to_worker[1]
+        os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, False)
+
+    # --- saying ---
+
+    def write(self, data: bytes) -> None:
+        """Write bytes, reading nothing meanwhile."""
+        rest = memoryview(data)
+        while rest:
+            _wait(self.writing, select.POLLOUT, "the worker to read")
+            rest = rest[os.write(self.writing, rest) :]
+
+    def write_some(self, data: bytes) -> int:
+        """Write what the pipe takes now."""
+        try:
+            return os.write(self.writing, data)
+        except BlockingIOError:
+            return 0
+
+    def send(self, message: Message) -> None:
+        self.write(self.session.send(message))
+
+    def ask(
+        self, command: str, args: Mapping[str, Any] | None = None, *, timeout_ms: int | None = None
+    ) -> int:
+        """Send a request; its id."""
+        request_id = next(self._ids)
+        self.send(Request(request_id, command, args or {}, timeout_ms))
+        return request_id
+
+    def play(self, scene: str, *, timeout_ms: int | None = None, **args: Any) -> int:
+        """Ask for a scene of shell_domain; its id."""
+        return self.ask("execute", {"scene": scene, **args}, timeout_ms=timeout_ms)
+
+    def cancel(self, request_id: int, reason: str = "") -> None:
+        self.send(Cancel(request_id, reason))
+
+    # --- hearing ---
+
+    def next(self) -> Received:
+        """The next message."""
+        while not self._arrived:
+            data = self.read_raw()
+            assert data, f"the worker closed its pipe\n{self.stderr}"
+            self._arrived.extend(self.session.receive(data))
+        return self._arrived.popleft()
+
+    def read_raw(self) -> bytes:
+        """Some bytes, past the session."""
+        _wait(self.reading, select.POLLIN, "bytes")
+        return os.read(self.reading, 1 << 18)
+
+    def reply(self, request_id: int) -> Reply:
+        """The answer to one request; what comes before it goes to `unasked`."""
+        while True:
+            message = self.next()
+            if isinstance(message, Result | ErrorReply) and message.id == request_id:
+                return message
+            self.unasked.append(message)
+
+    def replies(self, request_ids: Iterable[int]) -> dict[int, Reply]:
+        """Return the answers to these requests, in the order they came; each must have just one."""
+        missing, replies = set(request_ids), dict[int, Reply]()
+        while missing:
+            message = self.next()
+            if isinstance(message, Result | ErrorReply):
+                missing.remove(message.id)
+                replies[message.id] = message
+            else:
+                self.unasked.append(message)
+        return replies
+
+    def result(self, request_id: int) -> Any:
+        reply = self.reply(request_id)
+        assert isinstance(reply, Result), reply
+        return reply.result
+
+    def fault(self, request_id: int) -> Fault:
+        reply = self.reply(request_id)
+        assert isinstance(reply, ErrorReply), reply
+        return reply.fault
+
+    def request(self) -> Request:
+        """The next reverse request."""
+        while not isinstance(message := self.next(), Request):
+            self.unasked.append(message)
+        return message
+
+    def until(self, wanted: Callable[[Received], bool]) -> Received:
+        """The next message that is `wanted`; those before it go to `unasked`."""
+        while not wanted(message := self.next()):
+            self.unasked.append(message)
+        return message
+
+    def events(self, request_id: int) -> list[Event]:
+        """The events of one request that came so far."""
+        return [event for event in self.unasked if isinstance(event, Event) and event.id == request_id]
+
+    def notices(self, name: str) -> list[Notice]:
+        return [notice for notice in self.unasked if isinstance(notice, Notice) and notice.name == name]
+
+    def roundtrip(self) -> None:
+        """Everything the worker sent before now is in `unasked` after this."""
+        assert self.result(self.ask("ping", {"payload": "roundtrip"})) == {"payload": "roundtrip"}
+
+    def greet(self, **args: Any) -> dict[str, Any]:
+        """Say hello and wait until the worker is ready."""
+        hello = self.result(self.ask("hello", {"protocol": 1, "heartbeat_s": 0, **args}))
+        self.until(lambda message: isinstance(message, Notice) and message.name == "ready")
+        return hello
+
+    # --- ending ---
+
+    @property
+    def stderr(self) -> str:
+        return self._stderr.read_text(errors="replace")
+
+    def close(self) -> None:
+        """Close our ends."""
+        for descriptor in {self.reading, self.writing} - {-1}:
+            os.close(descriptor)
+        self.reading = self.writing = -1
+
+    def close_writing(self) -> None:
+        """End what the worker reads, and go on reading."""
+        if self._linked == "socketpair":
+            with socket.socket(fileno=os.dup(self.writing)) as half:
+                half.shutdown(socket.SHUT_WR)
+        else:
+            os.close(self.writing)
+            self.writing = -1
+
+    def read_to_end(self) -> list[Received]:
+        """Read until the worker closes its end."""
+        while True:
+            _wait(self.reading, select.POLLIN, "the end")
+            try:
+                data = os.read(self.reading, 1 << 18)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                rest, self._arrived = list(self._arrived), deque()
+                return rest
+            self._arrived.extend(self.session.receive(data))
+
+    def exit_code(self) -> int:
+        return self.process.wait(BOUND_S)
+
+
+class StartShell(Protocol):
+    def __call__(
+        self, *options: str, link: str = ..., codec: Codec = ..., entry: list[str] = ..., **environment: str
+    ) -> ShellHost: ...
+
+
+@pytest.fixture
+def start_shell(tmp_path: Path) -> Iterator[StartShell]:
+    """Start worker shells whose domain is made of scenes; all are gone at the end, whatever the test did."""
+    hosts: list[ShellHost] = []
+
+    def start(
+        *options: str,
+        link: str = "pipes",
+        codec: Codec = Codec.MSGPACK,
+        entry: list[str] | None = None,
+        **environment: str,
+    ) -> ShellHost:
+        command = [*(entry or [sys.executable, "-P", str(SCENES)]), *options]
+        host = ShellHost(
+            command, link=link, codec=codec, stderr=tmp_path / f"stderr{len(hosts)}", environment=environment
+        )
+        hosts.append(host)
+        return host
+
+    yield start
+    for host in hosts:
+        host.process.kill()
+        host.process.wait(BOUND_S)
+        host.close()
+
+
+@pytest.fixture
+def shell(start_shell: StartShell) -> ShellHost:
+    """A greeted worker on pipes."""
+    host = start_shell()
+    host.greet()
+    return host
+
+
+@pytest.fixture(params=["pipes", "socketpair"])
+def link(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+_PASSED = frozenset({"HOME", "LANG", "PATH", "TMPDIR"})
+
+
+def _start(
+    command: list[str], stdin: int, stdout: int, stderr: IO[bytes], env: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
+
+
+def _wait(descriptor: int, event: int, what: str) -> None:
+    poll = select.poll()
+    poll.register(descriptor, event)
+    assert poll.poll(BOUND_S * 1000), f"waited {BOUND_S:g} s for {what}"
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait, within the bound, until `condition` holds."""
+    end = time.monotonic() + BOUND_S
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.001)
