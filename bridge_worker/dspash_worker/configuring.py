@@ -31,7 +31,7 @@ def configure(workbench: Workbench, call: Call) -> dict[str, Any]:
         for key in call.args:
             if key not in _KEYS:
                 raise unknown_key("$", key, _KEYS)
-        before: Configuration = promise.earlier.wait(call) if promise.earlier is not None else None
+        before = promise.earlier.wait(call) if promise.earlier is not None else None
         workbench.keep(call, promise, _changed(workbench, before or Configuration(), call.args))
     return {"status": "configured"}
 

@@ -79,7 +79,7 @@ class Definition:
         """Return the module to run one call on."""
         return self.module.deepcopy() if self.stateful else self.module
 
-    def with_module(self, module: dspy.Module, *, id: str | None = None) -> Self:  # noqa: A002
+    def with_module(self, module: dspy.Module, *, id: str | None = None) -> Self:
         """Return the same definition of another instance, under the same or another id."""
         return replace(self, id=id or self.id, module=module, tally=Tally() if id else self.tally)
 

@@ -40,7 +40,7 @@ def read_embedder(raw: object, *, full: bool, path: str) -> Callable[[Sequence[s
 
 def _embed_words(texts: Sequence[str]) -> Any:
     """Count words in hashed columns: near texts share words. Stable across processes, unlike Python's hash."""
-    import numpy as np  # noqa: PLC0415  (an optional dependency of DSPy, needed by few optimizers)
+    import numpy as np  # optional for DSPy, and needed by few optimizers
 
     vectors = np.zeros((len(texts), _DIMENSIONS), dtype=np.float32)
     for row, text in enumerate(texts):
@@ -50,7 +50,7 @@ def _embed_words(texts: Sequence[str]) -> Any:
 
 
 def _ask(model: str, texts: Sequence[str]) -> Any:
-    import numpy as np  # noqa: PLC0415  (see above)
+    import numpy as np
 
     answer = current_call().ask(ReverseCommand.LM_EMBED, {"model": model, "inputs": list(texts)})
     try:
@@ -63,7 +63,7 @@ def _ask(model: str, texts: Sequence[str]) -> Any:
 
 
 def _normalised(vectors: Any) -> Any:
-    import numpy as np  # noqa: PLC0415  (see above)
+    import numpy as np
 
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)

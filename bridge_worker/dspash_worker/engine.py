@@ -16,7 +16,10 @@ from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.current import current_call
 from dspash_worker.lm_calls import current_lm_call
 
-__all__ = ["AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
+__all__ = ["FAULT", "AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
+
+FAULT: Final = "fault"
+"""The attribute under which an lm15 error carries the fault it was made of: it says more than DSPy passes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,10 @@ class _Borrowed:
     @classmethod
     def load_state(cls, state: dict[str, Any]) -> _Borrowed:
         """Undo `dump_state`."""
-        stated = dict(state)
+        stated: dict[str, Any] = dict(state)
         model = stated.pop("model")
-        return cls(
-            model, Capabilities(**{**stated, "supported_params": frozenset(stated["supported_params"])})
-        )
+        stated["supported_params"] = frozenset(stated["supported_params"])
+        return cls(model, Capabilities(**stated))
 
 
 class GatewayEngine(_Borrowed):
@@ -121,7 +123,7 @@ class AsyncGatewayEngine(_Borrowed):
 
 
 def lm15_error_of(fault: Fault) -> lm15.LM15Error:
-    """Return the error that DSPy knows for what the host answered; it carries the fault as `fault`."""
+    """Return the error that DSPy knows for what the host answered; it carries the fault under FAULT."""
     details = fault.details
     code = details.get("code")
     kind = (
@@ -135,7 +137,7 @@ def lm15_error_of(fault: Fault) -> lm15.LM15Error:
         if name in details
     }
     error = kind(fault.message, retry_after=details.get("retry_after"), **known)
-    error.fault = fault
+    setattr(error, FAULT, fault)
     return error
 
 

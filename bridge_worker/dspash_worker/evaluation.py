@@ -15,7 +15,7 @@ from dspash_protocol import EventKind, Fault, FaultError, FaultKind
 from dspash_worker.call import Call
 from dspash_worker.examples import read_examples
 from dspash_worker.faults import fault_of, of_program
-from dspash_worker.metrics import Metric, Verdict, read_metric
+from dspash_worker.metrics import Metric, read_metric
 from dspash_worker.refusal import invalid, pick
 from dspash_worker.running import fields_of
 from dspash_worker.workbench import Workbench, id_of
@@ -148,10 +148,6 @@ def _run_one(program: dspy.Module, index: int, example: dspy.Example, metric: Me
             verdict = metric.judge(dict(example.items()), fields)
     except Exception as error:  # noqa: BLE001  (one example's failure is that example's result)
         return Result(index, 0.0, None, fault_of(error))
-    return _judged(index, fields, verdict)
-
-
-def _judged(index: int, fields: dict[str, Any], verdict: Verdict) -> Result:
     return Result(index, verdict.score, fields, None, verdict.feedback)
 
 
@@ -163,18 +159,14 @@ def _tell(call: Call, results: dict[int, Result], total: int) -> None:
 def _stop_at(max_errors: int | None, results: dict[int, Result], title: str) -> None:
     if max_errors is None:
         return
-    failed = [result for result in results.values() if result.fault is not None]
+    failed = [(result.index, result.fault) for result in results.values() if result.fault is not None]
     if len(failed) > max_errors:
-        first = min(failed, key=lambda result: result.index)
-        assert first.fault is not None, "only results with a fault are in the list"
+        index, fault = min(failed, key=lambda found: found[0])
+        message = f"{title} failed on {len(failed)} examples, over max_errors={max_errors}; {index}: {fault.message}"
+        details = {"index": index, "errors": len(failed)}
         raise FaultError(
             Fault(
-                FaultKind.PROGRAM_ERROR,
-                f"{title} failed on {len(failed)} examples, more than max_errors={max_errors} allows; "
-                f"the first was {first.index}: {first.fault.message}",
-                type=first.fault.type,
-                details={"index": first.index, "errors": len(failed)},
-                traceback=first.fault.traceback,
+                FaultKind.PROGRAM_ERROR, message, type=fault.type, details=details, traceback=fault.traceback
             )
         )
 

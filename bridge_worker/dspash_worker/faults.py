@@ -13,6 +13,7 @@ from dspy import lm15
 from dspash_protocol import Fault, FaultError, FaultKind, InvalidValueError
 from dspash_protocol.signature import SignatureError
 from dspash_worker.cancellation import CallCancelled
+from dspash_worker.engine import FAULT
 from dspash_worker.refusal import invalid_signature
 from dspash_worker.secret_texts import redact
 from dspash_worker.tracebacks import user_line, user_traceback
@@ -85,11 +86,10 @@ def _told(error: BaseException, kind: FaultKind) -> Fault:
 
 def _lm_fault(error: BaseException) -> Fault:
     """The host's own words where it was the host that failed, else what DSPy or lm15 say."""
-    own = next(
-        (cause.fault for cause in _causes(error) if isinstance(getattr(cause, "fault", None), Fault)), None
-    )
-    if own is not None:
-        return _clean(own)
+    for cause in _causes(error):
+        own = getattr(cause, FAULT, None)
+        if isinstance(own, Fault):
+            return _clean(own)
     details: dict[str, Any] = {}
     for name in ("code", "provider", "provider_code", "status", "request_id", "retry_after"):
         for cause in _causes(error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import itertools
 import threading
 from collections import deque
@@ -47,7 +47,7 @@ class History:
         """Add one call; `asked` is a prompt or a list of messages, `outputs` what the LM returned."""
         kept = {name: value for name, value in options.items() if not name.startswith(_SECRET_OPTIONS)}
         entry: dict[str, Any] = {
-            "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
             "model": model,
             "messages": _shown(asked if isinstance(asked, list) else [{"role": "user", "content": asked}]),
             "options": _shown({name: value for name, value in kept.items() if value is not None}),

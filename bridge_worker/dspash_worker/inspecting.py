@@ -15,7 +15,7 @@ __all__ = ["inspect_history", "list_definitions", "stats"]
 _SHOWN: Final = 1  # what DSPy's own inspect_history shows unless told otherwise
 
 
-def list_definitions(workbench: Workbench, call: Call) -> dict[str, Any]:
+def list_definitions(workbench: Workbench, _call: Call) -> dict[str, Any]:
     """Answer `list` with what is defined: `{modules: [{id, type, signature …}], programs: [{id, type, modules …}]}`."""
     found = workbench.definitions()
     return {f"{kind}s": [each.to_map() for each in found if each.kind is kind] for kind in Kind}

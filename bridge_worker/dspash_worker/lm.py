@@ -11,7 +11,7 @@ import dspy
 from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine
 from dspash_worker.history import History
 from dspash_worker.lm_calls import LMCallback
-from dspash_worker.refusal import invalid, invalid_value, unknown_key
+from dspash_worker.refusal import invalid, invalid_value, pick, unknown_key
 from dspash_worker.secret_texts import keep_secret
 
 __all__ = ["LM_OPTIONS", "LanguageModels", "check_lm_options"]
@@ -133,12 +133,8 @@ def _capabilities(raw: object, path: str) -> Capabilities:
         return Capabilities()
     if not isinstance(raw, Mapping):
         raise invalid_value(path, "a map", raw)
-    stated: dict[str, Any] = {}
-    for name, value in raw.items():
-        if name not in Capabilities.__slots__:
-            continue  # a newer host may know more of its models than this worker's DSPy asks
-        wanted = list if name == "supported_params" else bool
-        if not isinstance(value, wanted):
-            raise invalid_value(f"{path}.{name}", wanted.__name__, value)
-        stated[name] = frozenset(value) if name == "supported_params" else value
-    return Capabilities(**stated)
+    # A newer host may know more of its models than this worker's DSPy asks: what is not asked is passed over.
+    params: list[str] = pick(raw, "supported_params", list, "a list of names", path=path, default=[])
+    flags = ("supports_function_calling", "supports_response_schema", "supports_reasoning")
+    stated = {name: pick(raw, name, bool, "true or false", path=path, default=False) for name in flags}
+    return Capabilities(supported_params=frozenset(params), **stated)

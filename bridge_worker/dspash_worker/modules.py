@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import dspy
 
+from dspash_protocol import FaultError
 from dspash_protocol.signature import SignatureError, SignatureSpec, read_signature
 from dspash_worker.call import Call
+from dspash_worker.classes import forward_of, import_module_class, takes_anything
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.interpreters import local_interpreter
@@ -21,7 +23,7 @@ from dspash_worker.parameters import check_config, parameters_of
 from dspash_worker.refusal import invalid, invalid_signature, invalid_value, pick
 from dspash_worker.signatures import Inputs, NamedInputs, SignatureInputs, build_signature, inputs_of_function
 from dspash_worker.state import apply_module_state
-from dspash_worker.tools import Tool, import_object, read_tools
+from dspash_worker.tools import Tool, read_tools
 from dspash_worker.workbench import Workbench, id_of
 
 __all__ = ["create_module", "define_module", "read_module"]
@@ -30,14 +32,22 @@ CUSTOM: Final = "custom"
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a request gave, read and checked."""
+class _Request:
+    """What was asked for, read and checked."""
 
+    workbench: Workbench
+    call: Call
     args: Mapping[str, Any]
     path: str
+    id: str
+    type: str
     spec: SignatureSpec | None
     tools: Mapping[str, Tool]
     config: Mapping[str, Any]
+
+    @property
+    def config_path(self) -> str:
+        return f"{self.path}.config"
 
 
 def create_module(workbench: Workbench, call: Call) -> dict[str, Any]:
@@ -50,20 +60,23 @@ def create_module(workbench: Workbench, call: Call) -> dict[str, Any]:
 
 def define_module(
     workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str = "$"
-) -> Definition:  # noqa: A002
+) -> Definition:
     """Build what `args` describe. Raises FaultError naming the key that does not fit."""
-    name = find_module_type(
-        pick(args, "type", str, "a module type (text)", path=path, default=""), path=f"{path}.type"
-    )
-    parts = _Parts(
+    spelled = pick(args, "type", str, "a module type (text)", path=path, default="")
+    request = _Request(
+        workbench=workbench,
+        call=call,
         args=args,
         path=path,
+        id=id,
+        type=find_module_type(spelled, path=f"{path}.type"),
         spec=_read_spec(args, path),
         tools=read_tools(args.get("tools"), full=workbench.full, path=f"{path}.tools"),
         config=pick(args, "config", Mapping, "a map", path=path, default={}),
     )
-    build = _build_custom if name == CUSTOM else _build
-    definition = build(workbench, call, id, name, parts)
+    definition = (
+        _build_custom(request) if request.type == CUSTOM else _build(request, MODULE_TYPES[request.type])
+    )
     if args.get("state") is not None:
         apply_module_state(definition.module, args["state"], path=f"{path}.state")
     return definition
@@ -80,100 +93,95 @@ def read_module(workbench: Workbench, call: Call, raw: object, *, path: str) -> 
     return define_module(workbench, call, raw, str(raw.get("id") or raw.get("name") or "module"), path)
 
 
-def _build(workbench: Workbench, call: Call, id: str, name: str, parts: _Parts) -> Definition:  # noqa: A002
-    row = MODULE_TYPES[name]
-    _check_parts(row, parts)
-    config_path = f"{parts.path}.config"
+def _build(request: _Request, row: ModuleType) -> Definition:
+    _check_parts(request, row)
+    config = dict(request.config)
     options = {
-        key: value for key, value in parts.config.items() if key in LM_OPTIONS and key not in row.parameters
+        name: config.pop(name) for name in request.config if name in LM_OPTIONS and name not in row.parameters
     }
-    config = {key: value for key, value in parts.config.items() if key not in options}
-    given: dict[str, Any] = check_config(config, row.parameters, path=config_path, also=LM_OPTIONS)
-    given |= check_lm_options(options, config_path) if row.takes_lm_options else {}
+    given = check_config(config, row.parameters, path=request.config_path, also=LM_OPTIONS)
+    options = check_lm_options(options, request.config_path)
+    given |= options if row.takes_lm_options else {}
+    inner = _add_parts(request, row, given)
+    module = _construct(row.make, given, request)
+    if options and not row.takes_lm_options:
+        for predictor in module.predictors():
+            predictor.update_config(**options)
+    return Definition(
+        id=request.id,
+        kind=Kind.MODULE,
+        type=row.name,
+        module=module,
+        inputs=_inputs_of(row, request.spec, inner),
+        spec=request.spec,
+        tools=request.tools,
+        stateful=row.stateful,
+        parts=(inner.id,) if inner is not None else (),
+    )
+
+
+def _add_parts(request: _Request, row: ModuleType, given: dict[str, Any]) -> Definition | None:
+    """Put what the type is made of beside its configuration; returns the module that it runs, if it does."""
     inner: Definition | None = None
-    if parts.spec is not None:
-        given["signature"] = build_signature(parts.spec)
+    if request.spec is not None:
+        given["signature"] = build_signature(request.spec)
     if row.takes.tools:
-        given["tools"] = [tool.to_dspy() for tool in parts.tools.values()]
+        given["tools"] = [tool.to_dspy() for tool in request.tools.values()]
     if row.takes.interpreter:
         given["interpreter_factory"] = local_interpreter()
     if row.takes.module:
-        inner = read_module(workbench, call, parts.args.get("module"), path=f"{parts.path}.module")
+        inner = read_module(
+            request.workbench, request.call, request.args["module"], path=f"{request.path}.module"
+        )
         given["module"] = inner.module
     if row.takes.reward:
-        given["reward_fn"] = read_reward(parts.args.get("reward"), path=f"{parts.path}.reward")
-    module = _construct(row.make, given, id, config_path)
-    if not row.takes_lm_options:
-        _configure_predictors(module, check_lm_options(options, config_path))
-    inputs = _inputs_of(row, parts.spec, inner)
-    return Definition(
-        id,
-        Kind.MODULE,
-        name,
-        module,
-        inputs,
-        parts.spec,
-        parts.tools,
-        row.stateful,
-        (inner.id,) if inner else (),
-    )
+        given["reward_fn"] = read_reward(request.args["reward"], path=f"{request.path}.reward")
+    return inner
 
 
-def _build_custom(workbench: Workbench, call: Call, id: str, name: str, parts: _Parts) -> Definition:  # noqa: A002
+def _build_custom(request: _Request) -> Definition:
     """Make a module of any importable class; signature and tools are passed where its constructor takes them."""
-    place = pick(parts.args, "class", str, "a class (text)", path=parts.path, default="")
-    made = import_object(place, path=f"{parts.path}.class")
-    if not inspect.isclass(made) or not issubclass(made, dspy.Module):
-        raise invalid(f"{parts.path}.class", f"{place!r} is no dspy.Module class")
+    place = pick(request.args, "class", str, "a class (text)", path=request.path, default="")
+    made = import_module_class(place, path=f"{request.path}.class")
     taken = inspect.signature(made.__init__).parameters
-    given: dict[str, Any] = dict(parts.config)
-    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values()):
-        check_config(
-            given, parameters_of(made.__init__, given=("signature", "tools")), path=f"{parts.path}.config"
-        )
-    if parts.spec is not None and "signature" in taken:
-        given["signature"] = build_signature(parts.spec)
-    if parts.tools and "tools" in taken:
-        given["tools"] = [tool.to_dspy() for tool in parts.tools.values()]
-    module = _construct(made, given, id, f"{parts.path}.config")
+    given: dict[str, Any] = dict(request.config)
+    if not takes_anything(made.__init__):
+        check_config(given, parameters_of(made, given=("signature", "tools")), path=request.config_path)
+    if request.spec is not None and "signature" in taken:
+        given["signature"] = build_signature(request.spec)
+    if request.tools and "tools" in taken:
+        given["tools"] = [tool.to_dspy() for tool in request.tools.values()]
+    module = _construct(made, given, request)
     inputs = (
-        SignatureInputs(parts.spec) if parts.spec is not None else inputs_of_function(type(module).forward)
+        SignatureInputs(request.spec) if request.spec is not None else inputs_of_function(forward_of(module))
     )
-    return Definition(id, Kind.MODULE, name, module, inputs, parts.spec, parts.tools)
+    return Definition(request.id, Kind.MODULE, CUSTOM, module, inputs, request.spec, request.tools)
 
 
-def _construct(make: Callable[..., Any], given: dict[str, Any], id: str, path: str) -> dspy.Module:  # noqa: A002
+def _construct(make: Callable[..., Any], given: dict[str, Any], request: _Request) -> dspy.Module:
     """Construct, telling the constructor's own complaints as what they are: about the arguments."""
     try:
-        with of_program(f"module {id}"):
+        with of_program(f"module {request.id}"):
             return make(**given)
-    except Exception as error:
+    except FaultError as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | TypeError | AssertionError):
-            raise invalid(path, str(cause) or type(cause).__name__) from cause
+            raise invalid(request.config_path, str(cause) or type(cause).__name__) from cause
         raise
 
 
-def _check_parts(row: ModuleType, parts: _Parts) -> None:
+def _check_parts(request: _Request, row: ModuleType) -> None:
     """Every part that the type is made of is there, and none that it has no use for."""
-    args, path, takes = parts.args, parts.path, row.takes
+    takes, path = row.takes, request.path
     wanted = {"signature": takes.signature, "module": takes.module, "reward": takes.reward}
     for name, is_wanted in wanted.items():
-        if is_wanted and args.get(name) is None:
+        if is_wanted and request.args.get(name) is None:
             raise invalid(f"{path}.{name}", f"missing: {row.name} is made of one")
-        if not is_wanted and args.get(name) is not None:
+        if not is_wanted and request.args.get(name) is not None:
             raise invalid(f"{path}.{name}", f"{row.name} takes none")
-    if parts.tools and not takes.tools:
-        raise invalid(
-            f"{path}.tools",
-            f"{row.name} takes none",
-            hint="types with tools are react, react_v2, code_act, rlm",
-        )
-
-
-def _configure_predictors(module: dspy.Module, options: Mapping[str, Any]) -> None:
-    for predictor in module.predictors() if options else ():
-        predictor.update_config(**options)
+    if request.tools and not takes.tools:
+        with_tools = ", ".join(other.name for other in MODULE_TYPES.values() if other.takes.tools)
+        raise invalid(f"{path}.tools", f"{row.name} takes none", hint=f"types with tools are {with_tools}")
 
 
 def _inputs_of(row: ModuleType, spec: SignatureSpec | None, inner: Definition | None) -> Inputs:

@@ -38,7 +38,7 @@ class OptimizationProgress(BaseCallback):
         """Return `metric` as DSPy's optimizers call it; with `feedback` it returns a Prediction that carries it."""
 
         def judge(
-            example: Any, prediction: Any, trace: Any = None, pred_name: Any = None, pred_trace: Any = None
+            example: Any, prediction: Any, trace: Any = None, _pred_name: Any = None, _pred_trace: Any = None
         ) -> Any:
             try:
                 verdict = metric.judge(dict(example.items()), _fields(prediction), trace)

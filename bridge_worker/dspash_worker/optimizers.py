@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from dspash_protocol.signature import closest
 from dspash_worker.parameters import Parameter, parameters_of
 from dspash_worker.refusal import invalid
 
-__all__ = ["OPTIMIZERS", "OptimizerType", "find_optimizer"]
+__all__ = ["OPTIMIZERS", "OptimizerType", "Sizes", "find_optimizer"]
 
 _FILES: Final = "a worker writes no files of its own choosing"
 _NETWORK: Final = "a worker reaches no network of its own"
@@ -44,6 +44,15 @@ _LM: Final = (str, dict)
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much there is to work with: examples, and predictors in the program."""
+
+    trainset: int
+    valset: int | None
+    predictors: int
+
+
+@dataclass(frozen=True, slots=True)
 class OptimizerType:
     """One row of the table.
 
@@ -53,16 +62,16 @@ class OptimizerType:
     """
 
     name: str
-    optimizer: Callable[..., Any]
+    optimizer: Any
     models: tuple[str, ...] = ()
     more: tuple[Parameter, ...] = ()
-    base: Callable[..., Any] | None = None
+    base: Any = None
     aliases: tuple[str, ...] = ()
     needs_metric: bool = True
     needs_trainset: bool = True
     percent: bool = True
     wants_feedback: bool = False
-    complete: Callable[[dict[str, Any], Sequence[Any], Sequence[Any] | None, dspy.Module], None] | None = None
+    complete: Callable[[dict[str, Any], Sizes], None] | None = None
     refused: Mapping[str, str] = field(default_factory=lambda: _REFUSED)
 
     def init_parameters(self) -> dict[str, Parameter]:
@@ -85,17 +94,15 @@ class OptimizerType:
         return {**self.compile_parameters(), **self.init_parameters(), **ours}
 
 
-def _complete_mipro(
-    config: dict[str, Any], trainset: Sequence[Any], valset: Sequence[Any] | None, student: dspy.Module
-) -> None:
+def _complete_mipro(config: dict[str, Any], sizes: Sizes) -> None:
     """`num_candidates` means no automatic mode; trials follow from it as DSPy advises; no minibatch over its set."""
     if "num_candidates" in config or "num_trials" in config:
         config.setdefault("auto", None)
     if config.get("auto", "light") is not None:
         return
     count = config.setdefault("num_candidates", 10)
-    config.setdefault("num_trials", _trials(count, len(student.predictors()), _is_zero_shot(config)))
-    judged = len(valset) if valset is not None else max(1, int(len(trainset) * 0.8))
+    config.setdefault("num_trials", _trials(count, sizes.predictors, _is_zero_shot(config)))
+    judged = sizes.valset if sizes.valset is not None else max(1, int(sizes.trainset * 0.8))
     if "minibatch" not in config and config.get("minibatch_size", 35) > judged:
         config["minibatch"] = False
 
@@ -109,24 +116,18 @@ def _is_zero_shot(config: Mapping[str, Any]) -> bool:
     return config.get("max_bootstrapped_demos", 4) == 0 and config.get("max_labeled_demos", 4) == 0
 
 
-def _complete_simba(
-    config: dict[str, Any], trainset: Sequence[Any], valset: Sequence[Any] | None, student: dspy.Module
-) -> None:
-    config.setdefault("bsize", min(32, len(trainset)))
+def _complete_simba(config: dict[str, Any], sizes: Sizes) -> None:
+    config.setdefault("bsize", min(32, sizes.trainset))
 
 
-def _complete_gepa(
-    config: dict[str, Any], trainset: Sequence[Any], valset: Sequence[Any] | None, student: dspy.Module
-) -> None:
+def _complete_gepa(config: dict[str, Any], _sizes: Sizes) -> None:
     if not {"auto", "max_full_evals", "max_metric_calls"} & config.keys():
         config["auto"] = "light"
     config.setdefault("track_stats", True)
     config.setdefault("reflection_lm", None)
 
 
-def _complete_optuna(
-    config: dict[str, Any], trainset: Sequence[Any], valset: Sequence[Any] | None, student: dspy.Module
-) -> None:
+def _complete_optuna(config: dict[str, Any], _sizes: Sizes) -> None:
     config.setdefault("max_demos", config.get("max_bootstrapped_demos", 4))
 
 

@@ -14,6 +14,7 @@ import dspy
 
 from dspash_protocol.signature import SignatureError, SignatureSpec, closest, read_signature
 from dspash_worker.call import Call
+from dspash_worker.classes import forward_of, import_module_class, takes_anything
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.modules import read_module
@@ -21,7 +22,7 @@ from dspash_worker.parameters import check_config, parameters_of
 from dspash_worker.refusal import invalid, invalid_signature, invalid_value, pick
 from dspash_worker.signatures import Inputs, NamedInputs, SignatureInputs, inputs_of_function
 from dspash_worker.source import compile_text, load_module
-from dspash_worker.tools import import_object, read_tools
+from dspash_worker.tools import read_tools
 from dspash_worker.workbench import Workbench, id_of
 
 __all__ = ["SnippetProgram", "create_program", "define_program"]
@@ -66,7 +67,7 @@ def create_program(workbench: Workbench, call: Call) -> dict[str, Any]:
 
 def define_program(
     workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str = "$"
-) -> Definition:  # noqa: A002
+) -> Definition:
     """Build what `args` describe. Raises FaultError naming the key that does not fit, or the line that raised."""
     given = [form for form in FORMS if args.get(form) is not None]
     if len(given) != 1:
@@ -86,10 +87,10 @@ def define_program(
         found = (
             _class_in_text(title, text, names, args, path)
             if form == "source"
-            else _imported_class(text, f"{path}.class")
+            else import_module_class(text, path=f"{path}.class")
         )
         program = _construct(found, title, config, f"{path}.config")
-        inputs = inputs_of_function(type(program).forward)
+        inputs = inputs_of_function(forward_of(program))
     for name, part in parts:
         setattr(program, name, part.module)
     spec = _read_spec(args, path)
@@ -161,20 +162,8 @@ def _class_in_text(
     return outermost[0]
 
 
-def _imported_class(place: str, path: str) -> type[dspy.Module]:
-    with of_program(f"class {place}"):
-        found = import_object(place, path=path)
-    if not inspect.isclass(found) or not issubclass(found, dspy.Module):
-        raise invalid(path, f"{place!r} is no dspy.Module class")
-    return found
-
-
 def _construct(made: Callable[..., Any], title: str, config: Mapping[str, Any], path: str) -> dspy.Module:
-    takes_any = any(
-        parameter.kind is inspect.Parameter.VAR_KEYWORD
-        for parameter in inspect.signature(made.__init__).parameters.values()
-    )
-    if not takes_any:
+    if not takes_anything(made.__init__):
         check_config(config, parameters_of(made), path=path)
     with of_program(title):
         return made(**config)

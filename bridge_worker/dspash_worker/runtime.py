@@ -32,7 +32,7 @@ def prepare(lm: dspy.LM | None) -> None:
     _never_resubmit()
     if not hasattr(dspy, "TypedPredictor"):
         # Avatar and AvatarOptimizer still name it; what it did is what Predict does now.
-        dspy.TypedPredictor = dspy.Predict
+        setattr(dspy, "TypedPredictor", dspy.Predict)  # noqa: B010  (it is no attribute that a type checker knows)
 
 
 def _never_resubmit() -> None:

@@ -7,17 +7,18 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
 import dspy
-from dspy.teleprompt import teleprompt_optuna
 
 __all__ = ["seeded"]
 
 _SEED_SETTING: Final = "dspash_seed"
 _lock: Final = threading.Lock()
-_import_optuna: Final = teleprompt_optuna._import_optuna  # noqa: SLF001
+_home: Final[Any] = import_module("dspy.teleprompt.teleprompt_optuna")
+_import_optuna: Final = _home._import_optuna  # noqa: SLF001  (the one place where an optimizer's Optuna can be reached)
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def seeded(seed: int) -> Generator[None]:
         numpy_before = numpy.random.get_state() if numpy is not None else None
         if numpy is not None:
             numpy.random.seed(seed % 2**32)
-        teleprompt_optuna._import_optuna = _seeded_optuna  # noqa: SLF001
+        _home._import_optuna = _seeded_optuna  # noqa: SLF001
     try:
         with dspy.context(**{_SEED_SETTING: seed}):
             yield

@@ -9,6 +9,7 @@ import dspy
 
 from dspash_protocol.signature import closest
 from dspash_worker.call import Call
+from dspash_worker.classes import named_predictors
 from dspash_worker.faults import fault_of
 from dspash_worker.lm import LM_OPTIONS
 from dspash_worker.refusal import invalid, invalid_value
@@ -84,7 +85,7 @@ def summarise(module: dspy.Module) -> dict[str, Any]:
             "signature": predictor.signature.signature,
             **({"config": to_wire(predictor.config)} if predictor.config else {}),
         }
-        for name, predictor in module.named_predictors()
+        for name, predictor in named_predictors(module)
     }
 
 
@@ -100,7 +101,7 @@ def apply_module_state(module: dspy.Module, raw: object, *, path: str) -> None:
     if not raw.keys() <= {"demos", "instructions", "signature", "config"}:
         restore(module, raw, path=path)
         return
-    for predictor in module.predictors():
+    for _, predictor in named_predictors(module):
         if raw.get("instructions"):
             predictor.signature = predictor.signature.with_instructions(str(raw["instructions"]))
         if raw.get("demos") is not None:

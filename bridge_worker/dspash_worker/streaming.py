@@ -10,6 +10,7 @@ from dspy.streaming import StatusMessage, StreamListener, StreamResponse
 
 from dspash_protocol import EventKind
 from dspash_worker.call import Call
+from dspash_worker.classes import named_predictors
 
 __all__ = ["run_streaming"]
 
@@ -21,11 +22,11 @@ def run_streaming(program: dspy.Module, inputs: Mapping[str, Any], call: Call) -
     """
     listeners = [
         StreamListener(field, predict=predictor, predict_name=name, allow_reuse=True)
-        for name, predictor in program.named_predictors()
+        for name, predictor in named_predictors(program)
         for field, info in predictor.signature.output_fields.items()
         if _is_text(info.annotation)
     ]
-    streamed = dspy.streamify(_Boxed(program), stream_listeners=listeners, async_streaming=False)
+    streamed: Any = dspy.streamify(_Boxed(program), stream_listeners=listeners, async_streaming=False)
     pieces = streamed(**inputs)
     outcome: Any = None
     try:

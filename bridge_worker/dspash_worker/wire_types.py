@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import enum
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final
@@ -33,7 +33,6 @@ _TAGGED: Final[dict[str, Any]] = {
     "Citations": Citations,
 }
 _AS_THEY_ARE: Final = frozenset({type(None), bool, str, bytes})
-_AS_TEXT: Final = (datetime.date, datetime.time, Decimal, uuid.UUID, PurePath)
 
 
 def to_wire(value: object, *, path: str = "$") -> Any:
@@ -93,7 +92,7 @@ def _to_wire(value: Any, path: str, depth: int) -> Any:
     return _object(value, path, depth - 1)
 
 
-def _number(value: int | float, path: str) -> int | float:
+def _number(value: float, path: str) -> float:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise _unserialisable(path, f"{value} is not a finite number")
@@ -113,39 +112,21 @@ def _map(items: Iterable[tuple[Any, Any]], path: str, depth: int) -> dict[str, A
 
 
 def _object(value: Any, path: str, depth: int) -> Any:
-    match value:
-        case dspy.Reasoning():
-            return value.content
-        case dspy.Code():
-            return {TYPE_TAG: "Code", "code": value.code, "language": value.language}
-        case dspy.Tool():
-            args = _to_wire(value.args or {}, f"{path}.args", depth)
-            return {TYPE_TAG: "Tool", "name": value.name, "desc": value.desc, "args": args}
-        case dspy.Example():
-            return _map(value.items(), path, depth)  # a Prediction is one too
-        case pydantic.BaseModel():
-            return _model(value, path, depth)
-        case enum.Enum():
-            return _to_wire(value.value, path, depth)
-        case str() | int() | float():  # subclasses, such as numpy.float64
-            return _to_wire(_plain(value), path, depth)
-        case set() | frozenset():
-            return [_to_wire(item, f"{path}[{index}]", depth) for index, item in enumerate(_ordered(value))]
-        case datetime.timedelta():
-            return value.total_seconds()
-        case bytearray() | memoryview():
-            return bytes(value)
-        case _ if isinstance(value, _AS_TEXT):
-            return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-            return _map(fields, path, depth)
-        case _ if hasattr(value, "tolist") and hasattr(value, "dtype"):  # numpy's arrays and scalars
-            return _to_wire(value.tolist(), path, depth)
-        case _ if hasattr(value, "toDict"):
-            return _to_wire(value.toDict(), path, depth)
-        case _:
-            raise _unserialisable(path, f"{type(value).__name__} has no form on the wire")
+    for kinds, convert in _CONVERSIONS:
+        if isinstance(value, kinds):
+            return convert(value, path, depth)
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):  # numpy's arrays and scalars
+        return _to_wire(value.tolist(), path, depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _map(
+            ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value)), path, depth
+        )
+    raise _unserialisable(path, f"{type(value).__name__} has no form on the wire")
+
+
+def _tool(value: dspy.Tool, path: str, depth: int) -> Any:
+    args = _to_wire(value.args or {}, f"{path}.args", depth)
+    return {TYPE_TAG: "Tool", "name": value.name, "desc": value.desc, "args": args}
 
 
 def _model(value: pydantic.BaseModel, path: str, depth: int) -> dict[str, Any]:
@@ -157,16 +138,35 @@ def _model(value: pydantic.BaseModel, path: str, depth: int) -> dict[str, Any]:
     return {TYPE_TAG: name, **_map(((key, item) for key, item in fields if item is not None), path, depth)}
 
 
-def _plain(value: str | int | float) -> str | int | float:
-    return next(kind(value) for kind in (str, int, float) if isinstance(value, kind))
-
-
 def _ordered(value: Iterable[Any]) -> list[Any]:
     items = list(value)
     try:
         return sorted(items)
     except TypeError:
         return sorted(items, key=repr)
+
+
+# In this order: several of these classes are subclasses of others.
+_CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any, str, int], Any]], ...]] = (
+    (dspy.Reasoning, lambda value, _path, _depth: value.content),
+    (
+        dspy.Code,
+        lambda value, _path, _depth: {TYPE_TAG: "Code", "code": value.code, "language": value.language},
+    ),
+    (dspy.Tool, _tool),
+    (dspy.Example, lambda value, path, depth: _map(value.items(), path, depth)),  # a Prediction is one too
+    (pydantic.BaseModel, _model),
+    (enum.Enum, lambda value, path, depth: _to_wire(value.value, path, depth)),
+    # Subclasses of the plain types, such as numpy.float64.
+    (str, lambda value, _path, _depth: str.__str__(value)),
+    (int, lambda value, path, _depth: _number(int(value), path)),
+    (float, lambda value, path, _depth: _number(float(value), path)),
+    ((set, frozenset), lambda value, path, depth: _to_wire(_ordered(value), path, depth)),
+    ((bytearray, memoryview), lambda value, _path, _depth: bytes(value)),
+    (dt.timedelta, lambda value, _path, _depth: value.total_seconds()),
+    ((dt.date, dt.time), lambda value, _path, _depth: value.isoformat()),
+    ((Decimal, uuid.UUID, PurePath), lambda value, _path, _depth: str(value)),
+)
 
 
 def _unserialisable(path: str, problem: str) -> FaultError:

@@ -78,7 +78,7 @@ class Workbench:
     @contextmanager
     def defining(self, call: Call) -> Generator[Promise[Any]]:
         """Run the body of a defining command: its promise is broken with whatever the body raises."""
-        from dspash_worker.faults import fault_of  # noqa: PLC0415  (faults name definitions, which are promised here)
+        from dspash_worker.faults import fault_of
 
         promises, name = self._subject_of(call)
         with self._lock:
@@ -94,7 +94,7 @@ class Workbench:
         promises, name = self._subject_of(call)
         promises.keep(name, promise, value)
 
-    def earlier(self, call: Call, promise: Promise[Any], id: str) -> Definition:  # noqa: A002
+    def earlier(self, call: Call, promise: Promise[Any], id: str) -> Definition:
         """Return what stood under `id` before `promise`. Raises FaultError when nothing did."""
         found = promise.earlier.wait(call) if promise.earlier is not None else None
         return found or self._never_created(id)
@@ -112,13 +112,13 @@ class Workbench:
         found = promise.wait(call) if promise is not None else None
         return found or Configuration()
 
-    def definition(self, call: Call, id: str) -> Definition:  # noqa: A002
+    def definition(self, call: Call, id: str) -> Definition:
         """Return what stands under `id`. Raises FaultError when nothing does, or what was promised failed."""
         promise = self._definitions.find(id)
         found = promise.wait(call) if promise is not None else None
         return found or self._never_created(id)
 
-    def _never_created(self, id: str) -> NoReturn:  # noqa: A002
+    def _never_created(self, id: str) -> NoReturn:
         known = ", ".join(sorted(name for name, _ in self._definitions.settled())) or "nothing"
         raise FaultError.of(FaultKind.NOT_FOUND, f"{id!r:.80} was never created; there is {known}", id=id)
 

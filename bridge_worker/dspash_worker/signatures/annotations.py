@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, Final, Literal, Union
 
 import dspy
@@ -78,21 +80,16 @@ def needs_building(type_: Type) -> bool:
             return False
 
 
-class without_shadow_warnings(warnings.catch_warnings):  # noqa: N801  (reads as the context manager that it is)
+@contextmanager
+def without_shadow_warnings() -> Generator[None]:
     """Silence pydantic about fields called `copy` or `json`: they hide methods that no signature is asked for.
 
     Filters are the process's own, so this is for definitions, one at a time.
     """
-
-    def __enter__(self) -> None:
-        _filters.acquire()
-        super().__enter__()
+    with _filters, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Field name .* shadows an attribute", category=UserWarning)
         warnings.filterwarnings("ignore", message="Field .* has conflict with protected namespace")
-
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
-        _filters.release()
+        yield
 
 
 def _model_of(name: str, fields: tuple[Field, ...]) -> type[pydantic.BaseModel]:

@@ -20,8 +20,9 @@ def build_signature(spec: SignatureSpec) -> type[dspy.Signature]:
     fields: dict[str, Any] = {field.name: _input(field) for field in spec.inputs}
     fields |= {field.name: _output(field) for field in spec.outputs}
     name = spec.name if spec.name.isidentifier() else _DEFAULT_NAME
+    make: Any = dspy.Signature  # calling this class makes a class
     with without_shadow_warnings():
-        return dspy.Signature(fields, spec.instructions or None, signature_name=name)
+        return make(fields, spec.instructions or None, signature_name=name)
 
 
 def _input(field: Field) -> tuple[Any, Any]:
