@@ -19,6 +19,7 @@ from dspash_worker.workbench import Workbench, id_of
 __all__ = ["apply_module_state", "dump", "dump_state", "load_state", "restore", "summarise"]
 
 _FULL: Final = "state"
+_SELF: Final = "self"  # what DSPy calls the predictor of a module that is itself one; its own state has no level for it
 
 
 def dump_state(workbench: Workbench, call: Call) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def dump(module: dspy.Module) -> dict[str, Any]:
 
     An LM set on a predictor is kept by its name and options: never its key, its address or the code of its engine.
     """
-    state: dict[str, Any] = to_wire(module.dump_state())
+    own = module.dump_state()
+    state: dict[str, Any] = to_wire({_SELF: own} if isinstance(module, dspy.Predict) else own)
     for predictor in _predictor_states(state):
         if isinstance(predictor.get("lm"), dict):
             kept = ("model", "model_type", *LM_OPTIONS)
@@ -71,7 +73,7 @@ def restore(module: dspy.Module, raw: object, *, path: str) -> None:
             raise invalid_value(f"{path}.{name}", "a map", state[name])
     loadable = {name: _without_lm(state[name]) for name in known}
     try:
-        module.load_state(loadable)
+        module.load_state(loadable[_SELF] if isinstance(module, dspy.Predict) else loadable)
     except Exception as error:
         raise invalid(path, f"this state does not fit: {fault_of(error).message}") from error
 
