@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dspash.gateway.offline.demonyms import DEMONYMS
 from dspash.gateway.offline.evidence import Clue, Evidence
 from dspash.gateway.offline.passage import Passage
 from dspash.gateway.offline.question import Asked, Question, asked_by_noun
 from dspash.gateway.offline.span import Kind, Span, find_spans
-from dspash.gateway.offline.tokens import STOP_WORDS, bag_of, read_words, stem
+from dspash.gateway.offline.tokens import STOP_WORDS, read_words, stem
 
-__all__ = ["DEMONYMS", "FEATURES", "Candidate", "find_candidates"]
+__all__ = ["FEATURES", "Candidate", "find_candidates"]
 
 FEATURES: Final = (
-    "total", "own", "rank", "kind", "near", "anchored", "asked_already", "focus_inside", "focus_described",
-    "described_otherwise", "known_kind", "conflict", "is_title", "is_link", "lead", "mentions", "shared", "length",
-    "person_like", "place_like", "demonym", "nationality", "defines", "partial",
+    "total", "own", "direct", "rank", "kind", "near", "focus_near", "asked_already", "focus_inside",
+    "focus_described", "conflict", "is_link", "lead", "same_lead", "length", "person_like", "job_like",
+    "led_by_demonym",
 )  # fmt: skip
 """The names of a candidate's features, in the order of their values."""
 
@@ -43,23 +43,21 @@ _LEADS: Final = {
     Asked.YEAR: frozenset({"in", "since", "of", "until", "from"}),
     Asked.NOUN: frozenset({"a", "an", "of", "as", "from"}),
 }
-_DEFINING: Final = frozenset({"a", "an", "is", "was", "are", "were"})
+_NO_LEADS: Final = frozenset[str]()
+_JOINING: Final = frozenset({"of", "the", "and", "&"})
 _ORGANISED: Final = frozenset(
     "university college school company inc records limited ltd corporation railway railroad award awards party "
     "league museum festival station airport church theatre theater club band orchestra army navy society institute "
-    "association cup championship river lake county street park house hall center centre hospital bank".split()
+    "association cup championship river lake county street park house hall center centre hospital bank mount cape fort "
+    "port saint bridge tower castle palace island islands sea ocean prize war battle altarpiece".split()
 )
-DEMONYMS: Final = frozenset(
-    "American British English Scottish Welsh Irish French German Italian Spanish Portuguese Dutch Belgian Swiss "
-    "Austrian Danish Swedish Norwegian Finnish Icelandic Polish Czech Slovak Hungarian Romanian Bulgarian Greek "
-    "Turkish Russian Ukrainian Serbian Croatian Canadian Mexican Brazilian Argentine Chilean Colombian Peruvian "
-    "Cuban Australian Japanese Chinese Korean Indian Pakistani Iranian Israeli Egyptian Nigerian Kenyan European "
-    "Asian African Roman Arab Jewish Christian Catholic Muslim".split()
-)
-"""Words for where people are from; as capitalised as names, and hardly ever the name that is asked for."""
-
 _CONCRETE: Final = frozenset({Asked.PERSON, Asked.PLACE, Asked.TITLE})
+_DISPUTED: Final = _CONCRETE | {Asked.NAME, Asked.NOUN, Asked.YEAR, Asked.DATE}
+"""Kinds of answer that a person, a place or a work of another kind can hardly be."""
+
 _NATIONALITY: Final = stem("nationality")
+_JOBS: Final = frozenset(map(stem, ("job", "role", "career")))
+_JOB_ENDINGS: Final = ("er", "or", "ist", "ian", "man", "woman", "ess", "ant", "ier", "eer")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,151 +93,115 @@ class _Scene:
     def __init__(
         self, question: Question, evidence: Evidence, clues: Sequence[Clue], passages: Sequence[Passage]
     ) -> None:
-        self._question = question
+        self._asked = question.asked
+        self._bag = question.bag
+        self._question_lead = question.lead
         self._rarity = evidence.rarity
         self._best_total = max(clues[0].total, 1e-6)
         self._best_own = max(max(clue.own for clue in clues), 1e-6)
-        self._lower = [clue.sentence.text.lower() for clue in clues]
         self._subjects = {passage.name.lower(): passage for passage in passages if passage.name}
-        self._named = [
-            " ".join([sentence.text for sentence in passage.sentences]).lower()
-            for passage in passages
-            if passage.title_bag and bag_of(passage.name) <= question.bag
-        ]
         self._head = question.focus[-1] if question.focus else ""
-        self._leads = _LEADS.get(question.asked, frozenset())
+        self._leads = _LEADS.get(question.asked, _NO_LEADS)
         self._fit = _KIND_FIT[question.asked]
-        anchors = sorted(question.weights.items(), key=lambda pair: -pair[1])
-        self._anchors = {s for s, _ in anchors[:2] if s != self._head}
-        self._positions: dict[int, list[tuple[int, float, bool]]] = {}
+        self._positions: dict[int, list[tuple[int, float, str]]] = {}
 
     def spanned(self, clue: Clue, rank: int, span: Span) -> Candidate:
         """A span of the sentence of `clue`."""
-        near, anchored = self._distance(clue, rank, span)
-        asked = self._question.asked
+        text = span.text
         values = (
             *self._standing(clue, rank),
-            self._fit.get(span.kind, 0.0),
-            near,
-            anchored,
-            *self._described(span.text, span.stems),
-            float(clue.partner is not None and span.text == clue.partner.passage.name),
+            self._kind(span),
+            *self._distances(clue, rank, span),
+            *self._described(text, span.stems),
+            float(clue.partner is not None and text == clue.partner.passage.name),
             self._lead(span),
-            *self._spread(span.text),
+            float(bool(span.lead) and span.lead == self._question_lead),
             min(span.last - span.first, 6) / 6,
-            _person_like(span.text) if asked is Asked.PERSON else 0.0,
-            _place_like(span) if asked is Asked.PLACE else 0.0,
-            *self._demonym(span.text),
-            float(span.kind is Kind.PHRASE and clue.sentence.position == 0 and span.lead in _DEFINING),
-            float(span.lead in {"and", "of"}),
+            _person_like(text) if self._asked is Asked.PERSON else 0.0,
+            float(self._head in _JOBS and _job_like(span)),
+            float(span.kind is Kind.PHRASE and text.split(maxsplit=1)[0] in DEMONYMS),
         )
-        return Candidate(span.text, span.kind, clue, values)
+        return Candidate(text, span.kind, clue, values)
 
     def titled(self, clue: Clue, rank: int) -> Candidate:
-        """The subject of the passage that `clue` stands in."""
+        """The subject of the passage that `clue` stands in, as if it stood at the head of the sentence."""
         name = clue.passage.name
         words = read_words(name)
         values = (
             *self._standing(clue, rank),
             max(self._fit.get(Kind.NAME, 0.0), self._fit.get(Kind.QUOTED, 0.0)),
-            0.3,
-            0.3,
+            *(
+                0.3,
+                0.0,
+            ),  # near, focus_near: it stands close to everything said of it, but not beside any of it
             *self._described(name, words.stems),
             float(clue.partner is not None),
-            0.0,
-            *self._spread(name),
+            *(0.0, 0.0),  # lead, same_lead
             min(len(words), 6) / 6,
-            _person_like(name) if self._question.asked is Asked.PERSON else 0.0,
-            0.0,
-            0.0,
-            0.0,
-            0.0,
-            0.0,
+            _person_like(name) if self._asked is Asked.PERSON else 0.0,
+            *(0.0, 0.0),  # job_like, led_by_demonym
         )
         return Candidate(name, Kind.NAME, clue, values)
 
-    def _standing(self, clue: Clue, rank: int) -> tuple[float, float, float]:
-        return clue.total / self._best_total, clue.own / self._best_own, 1.0 / (1 + rank)
+    def _standing(self, clue: Clue, rank: int) -> tuple[float, float, float, float]:
+        """total, own, direct, rank."""
+        return clue.total / self._best_total, clue.own / self._best_own, clue.direct, 1.0 / (1 + rank)
 
-    def _described(
-        self, text: str, stems: tuple[str, ...]
-    ) -> tuple[float, float, float, float, float, float, float]:
-        """asked_already, focus_inside, focus_described, described_otherwise, known_kind, conflict, is_title."""
+    def _kind(self, span: Span) -> float:
+        is_demonym = span.text in DEMONYMS
+        if self._head == _NATIONALITY:
+            return float(is_demonym)
+        return 0.0 if is_demonym else self._fit.get(span.kind, 0.0)
+
+    def _distances(self, clue: Clue, rank: int, span: Span) -> tuple[float, float]:
+        """near, focus_near: how close the question's words stand, by weight, and how close its noun stands."""
+        known = self._positions.get(rank)
+        if known is None:
+            stems = read_words(clue.sentence.text).stems
+            known = [(i, self._rarity[s], s) for i, s in enumerate(stems) if s in self._rarity]
+            self._positions[rank] = known
+        near = whole = focused = 0.0
+        for at, weight, one in known:
+            whole += weight
+            if span.first <= at < span.last:
+                continue
+            gap = span.first - at if at < span.first else at - span.last + 1
+            near += weight / (1 + gap)
+            if one == self._head:
+                focused = max(focused, 1.0 / gap)
+        return (near / whole if whole else 0.0), focused
+
+    def _described(self, text: str, stems: tuple[str, ...]) -> tuple[float, float, float, float]:
+        """asked_already, focus_inside, focus_described, conflict."""
         content = [s for s in stems if s not in STOP_WORDS]
-        repeated = sum([s in self._question.bag for s in content]) / len(content) if content else 1.0
+        repeated = sum([s in self._bag for s in content]) / len(content) if content else 1.0
         inside = float(bool(self._head) and self._head in stems)
         subject = self._subjects.get(text.lower())
         if subject is None:
-            return repeated, inside, 0.0, 0.0, 0.0, 0.0, 0.0
-        described = bool(self._head) and self._head in subject.heads
-        kinds = _kinds(subject)
-        asked = self._question.asked
-        conflict = asked in _CONCRETE or asked in {Asked.NAME, Asked.NOUN, Asked.YEAR, Asked.DATE}
+            return repeated, inside, 0.0, 0.0
+        concrete = bool(subject.kinds & _CONCRETE) and self._asked not in subject.kinds
         return (
             repeated,
             inside,
-            float(described),
-            float(bool(self._head) and not described and bool(subject.heads)),
-            float(asked in kinds),
-            float(conflict and bool(kinds & _CONCRETE) and asked not in kinds),
-            1.0,
+            float(self._head in subject.heads),
+            float(concrete and self._asked in _DISPUTED),
         )
-
-    def _spread(self, text: str) -> tuple[float, float]:
-        """mentions, shared: in how many clues the text stands, and whether in all passages the question names."""
-        needle = text.lower()
-        mentions = math.log(sum([needle in sentence for sentence in self._lower]) or 1)
-        shared = len(self._named) > 1 and all(needle in passage for passage in self._named)
-        return mentions, float(shared)
-
-    def _demonym(self, text: str) -> tuple[float, float]:
-        is_demonym = text in DEMONYMS
-        return float(is_demonym), float(is_demonym and self._head == _NATIONALITY)
 
     def _lead(self, span: Span) -> float:
         if span.lead in {"(", "–"}:
             return float(("birth" if span.lead == "(" else "death") in self._rarity)
         return float(span.lead in self._leads)
 
-    def _distance(self, clue: Clue, rank: int, span: Span) -> tuple[float, float]:
-        """near, anchored: how close the question's words stand, all by weight, and the one that matters most."""
-        known = self._positions.get(rank)
-        if known is None:
-            stems = read_words(clue.sentence.text).stems
-            known = [
-                (i, self._rarity[s], s in self._anchors) for i, s in enumerate(stems) if s in self._rarity
-            ]
-            self._positions[rank] = known
-        near = whole = anchored = 0.0
-        for at, weight, is_anchor in known:
-            whole += weight
-            if span.first <= at < span.last:
-                continue
-            closeness = 1.0 / (span.first - at if at < span.first else at - span.last + 1)
-            near += weight * closeness / (1 + closeness)
-            if is_anchor and closeness > anchored:
-                anchored = closeness
-        return (near / whole if whole else 0.0), anchored
-
-
-def _kinds(passage: Passage) -> set[Asked]:
-    """What kinds of thing a passage says its subject is; whoever was born is a person."""
-    kinds = {kind for kind in map(asked_by_noun, passage.heads) if kind is not None}
-    if not kinds & _CONCRETE and passage.sentences and "birth" in passage.sentences[0].bag:
-        kinds.add(Asked.PERSON)
-    return kinds
-
 
 def _person_like(text: str) -> float:
     words = text.split()
     if not 1 <= len(words) <= 4 or any(ch.isdigit() for ch in text):
         return 0.0
-    if words[-1].lower() in _ORGANISED or any(word.lower() in {"of", "the", "and", "&"} for word in words):
+    if {words[0].lower(), words[-1].lower()} & _ORGANISED or {word.lower() for word in words} & _JOINING:
         return 0.0
     return 1.0 if 2 <= len(words) <= 3 else 0.5
 
 
-def _place_like(span: Span) -> float:
-    if span.kind is not Kind.NAME:
-        return 0.0
-    return 1.0 if ", " in span.text else 0.5 if span.lead in {"in", "at", "near", "from", "of"} else 0.0
+def _job_like(span: Span) -> bool:
+    last = span.text.rsplit(maxsplit=1)[-1].lower()
+    return span.kind is Kind.PHRASE and (last.endswith(_JOB_ENDINGS) or asked_by_noun(last) is Asked.PERSON)

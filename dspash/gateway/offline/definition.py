@@ -22,7 +22,7 @@ _LONGEST: Final = 160
 
 @lru_cache(maxsize=1024)
 def defined_heads(sentence: str) -> frozenset[str]:
-    """Stems of the nouns a sentence says its subject is: {"act", "sing"} for "was an American actor and singer"."""
+    """The nouns, in lower case, for what a sentence says its subject is: {"actor", "singer"} for "was an actor and singer"."""
     match = _COPULA.search(sentence)
     if match is None:
         return frozenset()

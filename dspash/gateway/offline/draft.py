@@ -7,7 +7,6 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from dspash.gateway.offline.form import Form, learn_form
-from dspash.gateway.offline.lesson import tuned_weights
 from dspash.gateway.offline.material import Material, brought_by_tools, find_material
 from dspash.gateway.offline.prompt import Demo, Prompt
 from dspash.gateway.offline.reader import Reading, read
@@ -48,33 +47,24 @@ class Draft:
         return answers[-1] if answers else None
 
     @cached_property
-    def lessons(self) -> tuple[tuple[Demo, Material], ...]:
-        """The examples that show an answer, with their own question and passages."""
-        field = self.answer_field
-        if field is None:
-            return ()
-        demos = [demo for demo in self.prompt.demos if demo.output_text(field.name)]
-        return tuple([(demo, _material_of(demo, self.prompt.base)) for demo in demos])
-
-    @cached_property
     def form(self) -> Form:
         """How answers are set here, learned from the examples or asked for in words."""
         field = self.answer_field
-        name = field.name if field else ""
-        pairs = [(material.question, demo.output_text(name)) for demo, material in self.lessons]
-        advice = f"{self.prompt.task.instructions} {field.description if field else ''}"
-        return learn_form(pairs, advice)
+        pairs: list[tuple[str, str]] = []
+        if field is not None:
+            for demo in self.prompt.demos:
+                answer = demo.output_text(field.name)
+                if answer:
+                    pairs.append((_question_of(demo, self.prompt.base), answer))
+        return learn_form(pairs, f"{self.prompt.task.instructions} {field.description if field else ''}")
 
     @cached_property
     def reading(self) -> Reading:
         """The question read against its passages, as the examples taught."""
-        name = self.answer_field.name if self.answer_field else ""
-        taught = [(material, demo.output_text(name)) for demo, material in self.lessons]
         return read(
             self.material.question,
             self.material.passages,
             form=self.form,
-            weights=tuned_weights(taught),
             noise=self.sampler.noise(_NEAR_TIE),
         )
 
@@ -91,6 +81,6 @@ class Draft:
         return "\n".join([text for name, text in self.prompt.inputs.items() if name not in without])
 
 
-@lru_cache(maxsize=128)
-def _material_of(demo: Demo, task: Task) -> Material:
-    return find_material(demo.inputs, task)
+@lru_cache(maxsize=256)
+def _question_of(demo: Demo, task: Task) -> str:
+    return find_material(demo.inputs, task).question

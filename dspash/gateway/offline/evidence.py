@@ -24,11 +24,16 @@ _NAMED_BY_QUESTION: Final = 0.15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clue:
-    """A sentence and what it is worth: `own` by itself, `total` together with its best `partner`, both about 0 to 1."""
+    """A sentence and what it is worth, about 0 to 1.
+
+    `own` is how much of the question it covers by itself with its passage's title, `direct` how much of what stands
+    close to the question word it covers without the title, `total` what it covers together with its best `partner`.
+    """
 
     passage: Passage
     sentence: Sentence
     own: float
+    direct: float
     total: float
     partner: Clue | None
 
@@ -47,6 +52,8 @@ def gather(question: Question, passages: Sequence[Passage]) -> Evidence:
     whole = sum(rarity.values()) or 1.0
     bit_of = {stem: 1 << i for i, stem in enumerate(rarity)}
     cover = _Cover(list(rarity.values()), whole)
+    close = [rarity[stem] * question.closeness.get(stem, 0.0) for stem in rarity]
+    direct = _Cover(close, sum(close) or 1.0)
     loose: list[_Loose] = []
     for at, passage in enumerate(passages):
         title_mask = _mask(passage.title_bag, bit_of)
@@ -54,7 +61,7 @@ def gather(question: Question, passages: Sequence[Passage]) -> Evidence:
         for sentence in passage.sentences:
             mask = _mask(sentence.bag, bit_of)
             own = cover(mask | title_mask) + (_NAMED_BY_QUESTION if named else 0.0)
-            loose.append(_Loose(at, passage, sentence, mask | title_mask, own))
+            loose.append(_Loose(at, passage, sentence, mask | title_mask, own, direct(mask)))
     loose.sort(key=lambda one: -one.own)
     partners = loose[:_PARTNERS]
     links = _links(partners, passages)
@@ -70,6 +77,7 @@ class _Loose:
     sentence: Sentence
     mask: int
     own: float
+    direct: float
 
 
 class _Cover:
@@ -134,5 +142,5 @@ def _clue(one: _Loose, partners: list[_Loose], links: dict[tuple[int, int], floa
         added = link * (added + _LINK) if link else _UNLINKED * added
         if added > gain:
             best, gain = other, added
-    partner = Clue(best.passage, best.sentence, best.own, best.own, None) if best else None
-    return Clue(one.passage, one.sentence, one.own, one.own + gain, partner)
+    partner = Clue(best.passage, best.sentence, best.own, best.direct, best.own, None) if best else None
+    return Clue(one.passage, one.sentence, one.own, one.direct, one.own + gain, partner)

@@ -90,8 +90,16 @@ def _told_results(text: str) -> list[str]:
     except ValueError:
         return []
     results = told.get(_TOLD_RESULTS) if isinstance(told, dict) else None
-    values = [result.get("value") for result in results if isinstance(result, dict)] if isinstance(results, list) else []
-    return [item for value in values for item in read_items(value if isinstance(value, str) else json.dumps(value))]
+    values = (
+        [result.get("value") for result in results if isinstance(result, dict)]
+        if isinstance(results, list)
+        else []
+    )
+    return [
+        item
+        for value in values
+        for item in read_items(value if isinstance(value, str) else json.dumps(value))
+    ]
 
 
 def _question_field(names: list[str], inputs: Mapping[str, str]) -> str:

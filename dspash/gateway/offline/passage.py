@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from dspash.gateway.offline.definition import defined_heads, tells_life_dates
-from dspash.gateway.offline.tokens import bag_of
+from dspash.gateway.offline.question import Asked, asked_by_noun
+from dspash.gateway.offline.tokens import bag_of, stem
 
 __all__ = ["Passage", "Sentence", "read_passage", "split_sentences"]
 
@@ -16,9 +17,10 @@ _TITLE: Final = re.compile(r"^(?P<title>[^|\n]{1,120}?)\s+\|\s+(?P<body>\S.*)$",
 _HEADED: Final = re.compile(r"^(?P<title>[A-Z0-9\"“][^\n.!?:]{0,80}):\s+(?P<body>\S.{40,})$", re.DOTALL)
 _PARENTHESIS: Final = re.compile(r"\s*\([^)]*\)\s*$")
 _BREAK: Final = re.compile(r"[.!?][\"”’')\]]*\s+(?=[\"“‘'(\[]?[A-Z0-9])|\n+")
-# A full stop after one of these, or after a single capital ("J. R. Smith"), does not end a sentence.
+# A full stop after one of these, or after a single capital ("J. R. Smith"), does not end a sentence; I, V and X are
+# left out, since they number kings.
 _ABBREVIATION: Final = re.compile(
-    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Mt|Ft|No|Vol|vs|c|ca|e\.g|i\.e|U\.S|Inc|Ltd|Co|Gen|Col|Lt|Sgt|Capt|Rev|Hon|"
+    r"(?:\b(?:[A-HJ-UWYZ]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Mt|Ft|No|Vol|vs|c|ca|e\.g|i\.e|U\.S|Inc|Ltd|Co|Gen|Col|Lt|Sgt|Capt|Rev|Hon|"
     r"Gov|Sen|Rep|Pres|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|op|cit|al|etc|approx|feat))\.[\"”’')\]]*$"
 )
 _LIFE: Final = frozenset({"birth", "death"})
@@ -39,13 +41,15 @@ class Sentence:
 class Passage:
     """A text with a heading, if it had one ("Title | body"); `name` is the heading without a closing parenthesis.
 
-    `heads` are the stems of what the opening sentence says the subject is.
+    `heads` are the stems of the nouns for what the opening sentence says the subject is, `kinds` what kinds of thing
+    those are.
     """
 
     title: str
     name: str
     title_bag: frozenset[str]
     heads: frozenset[str]
+    kinds: frozenset[Asked]
     sentences: tuple[Sentence, ...]
 
 
@@ -72,13 +76,23 @@ def _read(text: str) -> Passage:
     headed = _TITLE.match(text) or _HEADED.match(text)
     title, body = (headed["title"].strip(), headed["body"]) if headed else ("", text)
     pieces = split_sentences(body)
+    nouns = defined_heads(pieces[0]) if pieces else frozenset[str]()
+    sentences = tuple([Sentence(piece, _bag(piece, at), at) for at, piece in enumerate(pieces)])
     return Passage(
         title=title,
         name=_PARENTHESIS.sub("", title).strip(' "“”'),
         title_bag=bag_of(title),
-        heads=defined_heads(pieces[0]) if pieces else frozenset(),
-        sentences=tuple([Sentence(piece, _bag(piece, at), at) for at, piece in enumerate(pieces)]),
+        heads=frozenset(map(stem, nouns)),
+        kinds=_kinds(nouns, sentences),
+        sentences=sentences,
     )
+
+
+def _kinds(nouns: frozenset[str], sentences: tuple[Sentence, ...]) -> frozenset[Asked]:
+    """The kinds of thing that the nouns name; whoever was born is a person."""
+    kinds = frozenset([kind for kind in map(asked_by_noun, nouns) if kind is not None])
+    born = bool(sentences) and "birth" in sentences[0].bag
+    return kinds | {Asked.PERSON} if born and not kinds & {Asked.PLACE, Asked.TITLE} else kinds
 
 
 def _bag(sentence: str, position: int) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from dspash.gateway.offline.demonyms import DEMONYMS
 from dspash.gateway.offline.draft import Draft
 from dspash.gateway.offline.passage import Passage
 from dspash.gateway.offline.question import Question, read_question
@@ -18,7 +19,9 @@ __all__ = ["next_query", "search_query"]
 _TERSE_WORDS: Final = 9
 """Examples' queries of at most this many words, without a question mark, are keywords."""
 _SENTENCES: Final = 3
-_NAMES: Final = 2
+_NAMES: Final = 3
+_REST: Final = 6
+_SHORTEST_NAME: Final = 3
 
 
 def search_query(draft: Draft, field: Field) -> str:
@@ -35,13 +38,15 @@ def search_query(draft: Draft, field: Field) -> str:
 def next_query(reading: Reading, *, terse: bool) -> str:
     """Search for what the best evidence names and no passage is about yet, with what the question still asks of it."""
     question = reading.question
+    missing = _unread_options(reading)
+    if missing:
+        return missing[0]
     names = _unread_names(reading)
     if not names:
         return _keywords(question) if terse else question.text.strip()
     seen = _covered(reading)
     rest = [form for form, s in _content(question) if s not in seen]
-    wanted = " ".join([*names[:_NAMES], *(rest or [form for form, _ in _content(question)][-2:])])
-    return wanted if terse else f"{question.text.strip()} {' '.join(names[:_NAMES])}"
+    return " ".join([*names[:_NAMES], *rest[:_REST]])
 
 
 def _is_terse(query: str) -> bool:
@@ -66,6 +71,13 @@ def _covered(reading: Reading) -> frozenset[str]:
     return frozenset().union(*bags)
 
 
+def _unread_options(reading: Reading) -> list[str]:
+    """The things a question compares that no passage is about yet."""
+    question = reading.question
+    compared = question.options or (question.names if "both" in question.text.lower().split() else ())
+    return [name for name in compared if not _is_about(name, reading.passages)]
+
+
 def _unread_names(reading: Reading) -> list[str]:
     """Names in the best sentences that the question does not contain and that no passage is about, best first."""
     titles = {passage.name.lower() for passage in reading.passages}
@@ -73,7 +85,9 @@ def _unread_names(reading: Reading) -> list[str]:
     found: dict[str, float] = {}
     for rank, clue in enumerate(reading.evidence.clues[:_SENTENCES]):
         for span in find_spans(clue.sentence.text):
-            if span.kind not in {Kind.NAME, Kind.QUOTED} or span.text.lower() in titles or len(span.text) < 3:
+            if span.kind not in {Kind.NAME, Kind.QUOTED} or len(span.text) < _SHORTEST_NAME:
+                continue
+            if span.text.lower() in titles or span.text in DEMONYMS:
                 continue
             new = [s for s in span.stems if s not in STOP_WORDS and s not in bag]
             if not new or _is_about(span.text, reading.passages):

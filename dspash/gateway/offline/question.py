@@ -32,6 +32,7 @@ class Asked(enum.Enum):
 _AUXILIARIES: Final = frozenset(
     "is are was were do does did has have had can could will would shall should may might am".split()
 )
+_COPULAS: Final = frozenset({"is", "are", "was", "were"})
 _WH: Final = frozenset("what which who whom whose where when how why".split())
 _PREPOSITIONS: Final = frozenset(
     "in on at of by for from to with under during into through near after before about as".split()
@@ -62,7 +63,7 @@ _KINDS_OF_NOUN: Final = {
     "project program group orchestra tournament cup conference act law treaty name title community building "
     "restaurant chain store studio theater theatre dynasty family order railway railroad line road highway",
 }  # fmt: skip
-_NOUNS: Final = {stem(noun): asked for asked, nouns in _KINDS_OF_NOUN.items() for noun in nouns.split()}
+_NOUNS: Final = {noun: asked for asked, nouns in _KINDS_OF_NOUN.items() for noun in nouns.split()}
 _PLAIN_WH: Final = {"who": Asked.PERSON, "whom": Asked.PERSON, "whose": Asked.PERSON, "where": Asked.PLACE,
                     "when": Asked.DATE, "why": Asked.ANY}  # fmt: skip
 _WRAPPERS: Final = frozenset({"name", "title", "type", "kind", "sort", "number", "call"})
@@ -81,18 +82,27 @@ class Question:
     text: str
     words: Words
     asked: Asked
+    closeness: dict[str, float]
+    """The same stems, without the focus, by how directly they belong to the question word: 1 beside it, then less."""
     focus: tuple[str, ...]
     """Stems of the noun phrase after the question word, its head last: ("film", "festiv") for "which film festival"."""
     options: tuple[str, ...]
     weights: dict[str, float]
+    lead: str
+    """The preposition before the question word: "on" for "on which island"; "" for none."""
     names: tuple[str, ...]
     """Proper names and quoted titles in the question."""
     bag: frozenset[str]
 
 
 def asked_by_noun(noun: str) -> Asked | None:
-    """The kind of thing that a noun, given by its stem, names: PERSON for "singer"; None for a noun unknown here."""
-    return _NOUNS.get(noun)
+    """The kind of thing a noun in lower case names: PERSON for "singers"; None for a noun unknown here."""
+    noun = noun.removesuffix("'s").removesuffix("’s")
+    for form in (noun, noun.removesuffix("s"), noun.removesuffix("es"), f"{noun.removesuffix('ies')}y"):
+        found = _NOUNS.get(form)
+        if found is not None:
+            return found
+    return None
 
 
 def read_question(text: str) -> Question:
@@ -114,6 +124,8 @@ def _read(text: str) -> Question:
         focus=tuple([words.stems[i] for i in focus]),
         options=options,
         weights=_weights(words, lower, at, focus),
+        closeness=_closeness(words, lower, at, focus),
+        lead=lower[at - 1] if at > 0 and lower[at - 1] in _PREPOSITIONS else "",
         names=_names(words, lower, text),
         bag=bag_of(text),
     )
@@ -141,7 +153,7 @@ def _focus(words: Words, lower: list[str], at: int) -> list[int]:
         return []
     i = at + 1
     if i < len(lower) and lower[i] in _AUXILIARIES:
-        return _after_copula(words, lower, i + 1)
+        return _after_copula(words, lower, i + 1) if lower[i] in _COPULAS else []
     phrase: list[int] = []
     while (
         i < len(lower)
@@ -153,6 +165,8 @@ def _focus(words: Words, lower: list[str], at: int) -> list[int]:
             break
         phrase.append(i)
         i += 1
+        if lower[i - 1].endswith(("'s", "’s")):
+            break
     if phrase and i + 1 < len(lower) and words.stems[phrase[-1]] in _WRAPPERS and lower[i] == "of":
         return _noun_phrase(lower, i + 1) or phrase
     return [i for i in phrase if lower[i] not in STOP_WORDS]
@@ -187,8 +201,8 @@ def _looks_like_verb(words: Words, lower: list[str], i: int, phrase: list[int]) 
         return False
     if lower[i].endswith(("ed", "s")) and i + 1 < len(lower) and lower[i + 1] in _DETERMINERS:
         return True
-    known = words.stems[phrase[-1]] in _NOUNS
-    return known and (lower[i].endswith(("ed", "s")) or stem(lower[i]) not in _NOUNS)
+    known = asked_by_noun(lower[phrase[-1]]) is not None
+    return known and asked_by_noun(lower[i]) is None
 
 
 _DETERMINERS: Final = frozenset("the a an his her its their this that".split())
@@ -205,7 +219,7 @@ def _asked(lower: list[str], at: int, focus: list[int], options: tuple[str, ...]
     if word == "how":
         return Asked.NUMBER if focus and lower[focus[0]] in _HOW_NUMBER else Asked.ANY
     for i in reversed(focus):
-        found = _NOUNS.get(stem(lower[i]))
+        found = asked_by_noun(lower[i])
         if found is not None:
             return found
     if word in _PLAIN_WH:
@@ -253,8 +267,7 @@ def _weights(words: Words, lower: list[str], at: int, focus: list[int]) -> dict[
     In "in which town was the inventor … born?" the last word belongs to the question word, too. The noun that the
     question turns on matters less: an answer is of that kind without saying so.
     """
-    last = len(lower) - 1
-    inverted = 0 <= at < last and any(word in _AUXILIARIES for word in lower[at + 1 : at + 5])
+    last = _inverted_verb(lower, at)
     weights: dict[str, float] = {}
     for i, word in enumerate(lower):
         if word in STOP_WORDS or word in _WH:
@@ -262,10 +275,31 @@ def _weights(words: Words, lower: list[str], at: int, focus: list[int]) -> dict[
         weight = 1.0 + 1.0 / (1 + abs(i - at)) if at >= 0 else 1.0
         if focus and i == focus[-1]:
             weight = FOCUS_WEIGHT
-        elif inverted and i == last:
+        elif i == last:
             weight = LAST_WEIGHT
         weights[words.stems[i]] = max(weight, weights.get(words.stems[i], 0.0))
     return weights
+
+
+def _closeness(words: Words, lower: list[str], at: int, focus: list[int]) -> dict[str, float]:
+    """How directly each content stem belongs to the question word, from 1 (beside it) towards 0."""
+    last = _inverted_verb(lower, at)
+    start = focus[-1] if focus else at
+    found: dict[str, float] = {}
+    for i, word in enumerate(lower):
+        if word in STOP_WORDS or word in _WH or i in focus:
+            continue
+        close = 0.8 if i == last else 1.0 / (1 + abs(i - start) / 2) if at >= 0 else 0.5
+        found[words.stems[i]] = max(close, found.get(words.stems[i], 0.0))
+    return found
+
+
+def _inverted_verb(lower: list[str], at: int) -> int:
+    """Index of the last word when it completes the question word's own clause ("where was the author of X born"), or -1."""
+    last = len(lower) - 1
+    if not 0 <= at < last or not any(word in _AUXILIARIES for word in lower[at + 1 : at + 5]):
+        return -1
+    return -1 if any(word in _WH or word == "that" for word in lower[at + 1 :]) else last
 
 
 FOCUS_WEIGHT = 0.6

@@ -48,12 +48,17 @@ _YEAR: Final = re.compile(r"(?:1\d|20)\d\d$")
 _DIGITS: Final = re.compile(r"\d[\d,.]*(?:st|nd|rd|th|s|km|m|mi|kg|%)?$")
 _QUOTED: Final = re.compile(r"[\"“]([^\"“”]{2,80})[\"”]|'([A-Z][^']{2,60})'")
 # Small words that may stand inside a name when capitals follow: "University of Oslo", "Ludwig van Beethoven".
-_INNER: Final = frozenset("of the de la le van von der du di da del and & for at in to a".split())
+_INNER: Final = frozenset("of the de la le van von der du di da del and & for at in to a upon under".split())
 _SPLITTING: Final = frozenset({"and", "&", "at", "in", "to", "for", "a"})
 _UNITS: Final = frozenset(
     "years year people inhabitants miles kilometres kilometers metres meters feet days months weeks hours minutes "
     "percent tonnes acres episodes members seats times".split()
 )
+_RANKS: Final = frozenset(
+    "king queen prince princess emperor empress sir lord lady dame president general admiral captain colonel professor "
+    "doctor dr saint pope cardinal bishop mr mrs ms duke count baron".split()
+)
+_BEFORE_PLACES: Final = frozenset({"in", "at", "from", "of", "near", "to", "around", "outside"})
 _BLANKS: Final = frozenset({" ", ". ", " & ", '" ', ' "', "' ", "’ "})
 _COPULAS: Final = frozenset("is was are were as became be".split())
 _ARTICLES: Final = frozenset({"a", "an", "the"})
@@ -92,6 +97,8 @@ def _lead(words: Words, lower: list[str], first: int, kind: Kind) -> str:
         gap = words.text[words.ends[first - 1] : words.starts[first]].strip()
         if gap[-1:] in {"(", "–", "—", "-"}:
             return "(" if gap[-1] == "(" else "–"
+        while first > 1 and (lower[first - 1] in _MONTHS or lower[first - 1].isdigit()):
+            first -= 1
     return lower[first - 1]
 
 
@@ -154,6 +161,8 @@ def _begins_name(words: Words, lower: list[str], i: int) -> bool:
         return False
     if lower[i] in _MONTHS and i + 1 < len(lower) and lower[i + 1].isdigit():
         return False
+    if form[:1].isdigit() and lower[i + 1] in _MONTHS:
+        return False
     return lower[i] not in STOP_WORDS or (lower[i] == "the" and i > 0)
 
 
@@ -191,11 +200,13 @@ def _parts_of_name(words: Words, lower: list[str], first: int, last: int) -> lis
             start = i + 1
         elif lower[i] == "of" and i + 1 < last:
             parts.append((i + 1, last))
-    if lower[first] == "the" and last - first > 1:
+    if (lower[first] == "the" or lower[first] in _RANKS) and last - first > 1:
         parts.append((first + 1, last))
     after = last
     if (
         after < len(lower)
+        and first > 0
+        and lower[first - 1] in _BEFORE_PLACES
         and words.text[words.ends[last - 1] : words.starts[after]] == ", "
         and _begins_name(words, lower, after)
         and last - first <= 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dspash.gateway.offline.candidate import DEMONYMS
+from dspash.gateway.offline.demonyms import DEMONYMS
 from dspash.gateway.offline.passage import Passage, Sentence
 from dspash.gateway.offline.question import Question
 from dspash.gateway.offline.tokens import bag_of
