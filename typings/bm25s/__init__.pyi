@@ -1,7 +1,7 @@
 """The parts of bm25s that dspash may use; the library ships no types."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,19 @@ class BM25:
     ) -> Results: ...
     def get_scores(self, query_tokens_single: list[str]) -> npt.NDArray[np.float32]: ...
 
+@overload
+def tokenize(
+    texts: str | Sequence[str],
+    lower: bool = True,
+    token_pattern: str = ...,
+    stopwords: str | Sequence[str] = "english",
+    stemmer: Callable[[list[str]], list[str]] | None = None,
+    return_ids: Literal[True] = True,
+    show_progress: bool = True,
+    leave: bool = False,
+    allow_empty: bool = True,
+) -> Tokenized: ...
+@overload
 def tokenize(
     texts: str | Sequence[str],
     lower: bool = True,
@@ -49,7 +62,8 @@ def tokenize(
     stopwords: str | Sequence[str] = "english",
     stemmer: Callable[[list[str]], list[str]] | None = None,
     *,
+    return_ids: Literal[False],
     show_progress: bool = True,
     leave: bool = False,
     allow_empty: bool = True,
-) -> Tokenized: ...
+) -> list[list[str]]: ...

@@ -1,0 +1,148 @@
+"""Checks: what a machine must have to run workers, found by trying it."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from typing import Final
+
+from dspash.app import App
+from dspash.app import open as open_app
+from dspash.bridge import Containment, ContainmentKind, find_containment
+from dspash.errors import DspashError, SupervisorGaveUpError
+
+__all__ = [
+    "Check",
+    "Outcome",
+    "check_containment",
+    "check_dspy",
+    "check_python",
+    "check_worker",
+    "run_checks",
+]
+
+OLDEST_PYTHON: Final = (3, 11)
+OLDEST_DSPY: Final = (3, 4)
+NEWEST_DSPY: Final = (3, 5)
+ROUND_TRIPS: Final = 50
+TIMEOUT_S: Final = 60.0
+
+
+class Outcome(StrEnum):
+    """What a check has found."""
+
+    OK = "ok"
+    WEAKER = "weaker"  # it works, with less protection
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, what was found, and the way out where it is not as it should be.
+
+    `details` are further lines, for who has to find the cause.
+    """
+
+    name: str
+    outcome: Outcome
+    found: str
+    way_out: str = ""
+    details: str = ""
+
+    def to_map(self) -> dict[str, str]:
+        """Return it for JSON."""
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "found": self.found,
+            "way_out": self.way_out,
+            "details": self.details,
+        }
+
+
+def run_checks() -> Iterator[Check]:
+    """Make every check, cheap ones first; the last starts a worker."""
+    yield check_python(sys.version_info[:3])
+    yield check_dspy(_version_of("dspy"))
+    yield check_containment(find_containment(), platform.system())
+    yield check_worker()
+
+
+def check_python(version: tuple[int, int, int]) -> Check:
+    """Judge this interpreter, which is the workers' too."""
+    found = f"{'.'.join(map(str, version))} ({sys.executable})"
+    if version[:2] >= OLDEST_PYTHON:
+        return Check("Python", Outcome.OK, found)
+    return Check("Python", Outcome.FAILED, found, "use Python 3.11 or newer")
+
+
+def check_dspy(version: str | None) -> Check:
+    """Judge the installed DSPy, by its version: this process does not load it."""
+    way_out = "pip install 'dspy>=3.4,<3.6'"
+    if version is None:
+        return Check("DSPy", Outcome.FAILED, "not installed", way_out)
+    release = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if OLDEST_DSPY <= release <= NEWEST_DSPY:
+        return Check("DSPy", Outcome.OK, version)
+    return Check("DSPy", Outcome.FAILED, version, way_out)
+
+
+def check_containment(containment: Containment, system: str) -> Check:
+    """Judge what holds a worker's descendants together."""
+    if containment.kind is ContainmentKind.PID_NAMESPACE:
+        found = "bubblewrap: what a worker starts dies with it, and everything with its host"
+        return Check("containment", Outcome.OK, found)
+    found = f"process groups: a daemon that a worker starts can outlive it; {containment.reason}"
+    if system != "Linux":
+        way_out = "run on Linux to contain daemons, too"
+    elif "not installed" in containment.reason:
+        way_out = "install the package bubblewrap"
+    else:
+        way_out = "let this user, or this container, make user and PID namespaces"
+    return Check("containment", Outcome.WEAKER, found, way_out)
+
+
+def check_worker(*, python: str = sys.executable) -> Check:
+    """Start a worker, have it run a module on the offline model, and measure the round trip."""
+    try:
+        with open_app(python=python, boot_timeout_s=TIMEOUT_S, timeout_s=TIMEOUT_S) as app:
+            opened_at = time.monotonic()
+            app.module("predict", "question -> answer")(question="What is 2 + 3?")
+            start_s = time.monotonic() - opened_at
+            found = (
+                f"ran a module {start_s:.1f} s after its start, round trip {_round_trip_s(app) * 1e6:.0f} µs"
+            )
+    except SupervisorGaveUpError as error:
+        return Check(
+            "worker",
+            Outcome.FAILED,
+            error.report.summary(),
+            f"mend what the lines below name; pip install dspash for {python}, if it lacks it",
+            error.report.render(),
+        )
+    except DspashError as error:
+        return Check("worker", Outcome.FAILED, str(error), "try dspash demo --debug, which shows more")
+    return Check("worker", Outcome.OK, found)
+
+
+def _round_trip_s(app: App) -> float:
+    """Return the median of some pings."""
+    times_s: list[float] = []
+    for _ in range(ROUND_TRIPS):
+        asked_at = time.perf_counter()
+        app.call("ping", {"payload": None})
+        times_s.append(time.perf_counter() - asked_at)
+    return statistics.median(times_s)
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

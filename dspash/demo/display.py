@@ -1,0 +1,116 @@
+"""Display: a run as people see it — its stages as they go, what was answered, one closing table."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dspash.demo.report import Answered, Report
+from dspash.demo.stage import Stage
+
+__all__ = ["Display", "LineDisplay", "LiveDisplay", "print_report", "stages_on"]
+
+REFRESHES_A_SECOND = 8
+BAR_WIDTH = 24
+
+
+class Display(Protocol):
+    """Shows the stages of one run, one after another."""
+
+    def showing(self, stage: Stage) -> AbstractContextManager[None]:
+        """Show `stage` from now until the block's end."""
+        ...
+
+
+def stages_on(console: Console) -> Display:
+    """Return the display that suits the console: live where lines can be redrawn, else a line for each stage."""
+    return (
+        LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else LineDisplay(console)
+    )
+
+
+class LineDisplay:
+    """Prints one line when a stage has ended."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def showing(self, stage: Stage) -> Generator[None]:
+        yield
+        counts = [] if stage.total is None else [f"{stage.done}/{stage.total}"]
+        score = [] if stage.score is None else [f"score {stage.score:.1%}"]
+        told = ", ".join([*counts, *score, f"{stage.lm_calls} LM calls", f"{stage.elapsed_s:.1f} s"])
+        self._console.out(f"{stage.title}: {told}", highlight=False)
+
+
+class LiveDisplay:
+    """Redraws one row a stage while it runs; the rows stay."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def showing(self, stage: Stage) -> Generator[None]:
+        with Live(
+            get_renderable=lambda: _row(stage),
+            console=self._console,
+            refresh_per_second=REFRESHES_A_SECOND,
+        ):
+            yield
+
+
+def _row(stage: Stage) -> Table:
+    row = Table.grid(padding=(0, 2))
+    row.add_column(width=30)
+    row.add_column(width=BAR_WIDTH)
+    for width in (7, 12, 13, 7):
+        row.add_column(width=width, justify="right")
+    row.add_row(
+        stage.title,
+        "" if stage.total is None else ProgressBar(stage.total, stage.done, width=BAR_WIDTH),
+        "" if stage.total is None else f"{stage.done}/{stage.total}",
+        "" if stage.score is None else f"score {stage.score:.1%}",
+        f"{stage.lm_calls} LM calls",
+        f"{stage.elapsed_s:.1f} s",
+    )
+    return row
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print what was answered, then the closing table."""
+    console.print()
+    _print_answers(report.answers, console)
+    console.print(_closing_table(report))
+
+
+def _print_answers(answers: Sequence[Answered], console: Console) -> None:
+    for one in answers:
+        console.print(Text(one.asked, style="bold"))
+        for name, value in one.outputs.items():
+            console.print(Text(f"  {name}: {value}"))
+        console.print(Text(f"  expected: {one.expected}", style="dim"))
+        console.print()
+
+
+def _closing_table(report: Report) -> Table:
+    before, after, optimization = report.before, report.after, report.optimization
+    table = Table(title=report.task, title_justify="left")
+    table.add_column("")
+    for heading in ("plain", "optimising", "optimised"):
+        table.add_column(heading, justify="right")
+    for name, score in before.scores.items():
+        table.add_row(name.replace("_", " "), f"{score:.1%}", "", f"{after.scores[name]:.1%}")
+    table.add_row("examples", str(before.examples), "", str(after.examples))
+    calls = [cost.lm_calls for cost in (before.cost, optimization, after.cost)]
+    table.add_row("LM calls", *[str(count) for count in calls])
+    seconds = [cost.seconds for cost in (before.cost, optimization, after.cost)]
+    table.add_row("time", *[f"{time:.1f} s" for time in seconds])
+    return table

@@ -1,0 +1,51 @@
+"""HotPotQA: the data set's official JSON files, with all their paragraphs together as the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, TypeAdapter
+
+from dspash.demo.baleen import baleen_task
+from dspash.demo.datafile import read_json
+from dspash.demo.retrieval import Passage
+from dspash.demo.task import Example, Task
+
+__all__ = ["hotpotqa_questions"]
+
+
+class _Question(BaseModel):
+    question: str
+    answer: str
+    context: list[
+        tuple[str, list[str]]
+    ]  # (title, sentences) of ten paragraphs, two of which the answer needs
+
+
+_FILE: Final = TypeAdapter(list[_Question])
+
+
+def hotpotqa_questions(folder: Path) -> Task:
+    """Return the task on `train.json` and `dev.json` of `folder`.
+
+    Which paragraphs belong to which question is not used: every question is searched for among all of them.
+    Raises ConfigurationError naming the file and the place.
+    """
+    train, dev = (read_json(folder / name, _FILE) for name in ("train.json", "dev.json"))
+    return baleen_task("HotPotQA", _paragraphs([*train, *dev]), _examples(train), _examples(dev))
+
+
+def _paragraphs(questions: Iterable[_Question]) -> list[Passage]:
+    """Return every paragraph once, in the order of the files."""
+    found = (
+        Passage(title, " ".join("".join(sentences).split()))
+        for question in questions
+        for title, sentences in question.context
+    )
+    return list(dict.fromkeys(found))
+
+
+def _examples(questions: Iterable[_Question]) -> list[Example]:
+    return [{"question": one.question, "answer": one.answer} for one in questions]
