@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dspash_protocol import Command, Fault
 from dspash_worker.call import Call
+from dspash_worker.environment import quieten
 
 __all__ = ["Domain", "Workbench", "load_dspy"]
 
@@ -41,6 +43,7 @@ class Domain:
 
 def load_dspy() -> Domain:
     """Import the real domain, DSPy included. Takes about a second."""
+    quieten(os.environ)
     from dspash_worker import commands, faults  # importing DSPy is what this function is for
 
     return Domain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,7 +20,9 @@ from dspash_worker.workbench import Workbench, id_of
 __all__ = ["apply_module_state", "dump", "dump_state", "load_state", "restore", "summarise"]
 
 _FULL: Final = "state"
-_SELF: Final = "self"  # what DSPy calls the predictor of a module that is itself one; its own state has no level for it
+_SELF: Final = (
+    "self"  # what DSPy calls the predictor of a module that is itself one; its own state has no level for it
+)
 
 
 def dump_state(workbench: Workbench, call: Call) -> dict[str, Any]:
@@ -79,16 +82,26 @@ def restore(module: dspy.Module, raw: object, *, path: str) -> None:
 
 
 def summarise(module: dspy.Module) -> dict[str, Any]:
-    """Return demos and instructions by predictor: the shape of the plain protocol's origin."""
+    """Return demos and instructions by part: the shape of the plain protocol's origin.
+
+    A part is an attribute with one predictor in it, so that what is said of it fits `create_module`'s `state`; where
+    an attribute has several, each predictor is a part.
+    """
+    predictors = named_predictors(module)
+    counts = Counter(_attribute_of(name) for name, _ in predictors)
     return {
-        name: {
+        _attribute_of(name) if counts[_attribute_of(name)] == 1 else name: {
             "demos": [to_wire(demo, path=f"$.{name}.demos") for demo in predictor.demos],
             "instructions": predictor.signature.instructions,
             "signature": predictor.signature.signature,
             **({"config": to_wire(predictor.config)} if predictor.config else {}),
         }
-        for name, predictor in named_predictors(module)
+        for name, predictor in predictors
     }
+
+
+def _attribute_of(predictor: str) -> str:
+    return predictor.partition(".")[0]
 
 
 def apply_module_state(module: dspy.Module, raw: object, *, path: str) -> None:
