@@ -12,7 +12,15 @@ from dspash_worker.faults import of_program
 from dspash_worker.refusal import invalid
 from dspash_worker.tools import import_object
 
-__all__ = ["forward_of", "import_module_class", "named_predictors", "set_compiled", "takes_anything"]
+__all__ = [
+    "forward_of",
+    "import_module_class",
+    "named_predictors",
+    "own_signature",
+    "separate",
+    "set_compiled",
+    "takes_anything",
+]
 
 
 def import_module_class(place: str, *, path: str) -> type[dspy.Module]:
@@ -39,6 +47,19 @@ def forward_of(module: dspy.Module) -> Any:
 def named_predictors(module: dspy.Module) -> list[tuple[str, Any]]:
     """Return the predictors of `module` by their path in it."""
     return list(module.named_predictors())
+
+
+def own_signature(predictor: Any) -> None:
+    """Give `predictor` a signature class of its own: copies of a predictor share one, and some optimizers write to it."""
+    predictor.signature = predictor.signature.with_instructions(predictor.signature.instructions)
+
+
+def separate(module: dspy.Module) -> dspy.Module:
+    """Return a copy of `module` that shares nothing with it that anybody writes to."""
+    copied = module.deepcopy()
+    for _, predictor in named_predictors(copied):
+        own_signature(predictor)
+    return copied
 
 
 def set_compiled(module: dspy.Module, *, compiled: bool) -> None:

@@ -11,6 +11,7 @@ import dspy
 
 from dspash_protocol import FaultError
 from dspash_protocol.signature import SignatureError, SignatureSpec, read_signature
+from dspash_worker.avatar import Avatar, avatar_tool
 from dspash_worker.call import Call
 from dspash_worker.classes import forward_of, import_module_class, takes_anything
 from dspash_worker.definitions import Definition, Kind
@@ -19,7 +20,7 @@ from dspash_worker.interpreters import local_interpreter
 from dspash_worker.lm import LM_OPTIONS, check_lm_options
 from dspash_worker.metrics import read_reward
 from dspash_worker.module_types import MODULE_TYPES, ModuleType, find_module_type
-from dspash_worker.parameters import check_config, parameters_of
+from dspash_worker.parameters import check_config, check_required, parameters_of
 from dspash_worker.refusal import invalid, invalid_signature, invalid_value, pick
 from dspash_worker.signatures import Inputs, NamedInputs, SignatureInputs, build_signature, inputs_of_function
 from dspash_worker.state import apply_module_state
@@ -100,6 +101,7 @@ def _build(request: _Request, row: ModuleType) -> Definition:
         name: config.pop(name) for name in request.config if name in LM_OPTIONS and name not in row.parameters
     }
     given = check_config(config, row.parameters, path=request.config_path, also=LM_OPTIONS)
+    check_required(given, row.parameters, path=request.config_path)
     options = check_lm_options(options, request.config_path)
     given |= options if row.takes_lm_options else {}
     inner = _add_parts(request, row, given)
@@ -146,16 +148,24 @@ def _build_custom(request: _Request) -> Definition:
     taken = inspect.signature(made.__init__).parameters
     given: dict[str, Any] = dict(request.config)
     if not takes_anything(made.__init__):
-        check_config(given, parameters_of(made, given=("signature", "tools")), path=request.config_path)
+        parameters = parameters_of(made, given=("signature", "tools"))
+        check_required(
+            check_config(given, parameters, path=request.config_path), parameters, path=request.config_path
+        )
     if request.spec is not None and "signature" in taken:
         given["signature"] = build_signature(request.spec)
-    if request.tools and "tools" in taken:
-        given["tools"] = [tool.to_dspy() for tool in request.tools.values()]
+    is_avatar = issubclass(made, Avatar)
+    if "tools" in taken and (request.tools or taken["tools"].default is inspect.Parameter.empty):
+        given["tools"] = [
+            avatar_tool(tool) if is_avatar else tool.to_dspy() for tool in request.tools.values()
+        ]
     module = _construct(made, given, request)
     inputs = (
         SignatureInputs(request.spec) if request.spec is not None else inputs_of_function(forward_of(module))
     )
-    return Definition(request.id, Kind.MODULE, CUSTOM, module, inputs, request.spec, request.tools)
+    return Definition(
+        request.id, Kind.MODULE, CUSTOM, module, inputs, request.spec, request.tools, stateful=is_avatar
+    )
 
 
 def _construct(make: Callable[..., Any], given: dict[str, Any], request: _Request) -> dspy.Module:

@@ -10,7 +10,7 @@ import dspy
 
 from dspash_protocol import FaultError, FaultKind
 from dspash_worker.call import Call
-from dspash_worker.classes import set_compiled
+from dspash_worker.classes import separate, set_compiled
 from dspash_worker.definitions import Definition
 from dspash_worker.evaluation import DEFAULT_THREADS, Outcome, evaluate_program
 from dspash_worker.examples import read_examples
@@ -58,14 +58,14 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
     config = pick(args, "config", Mapping, "a map", default={})
     new_id = pick(args, "as", str, "an id (text)")
     with workbench.context(call), dspy.context(callbacks=[job.progress]), seeded(job.seed):
-        student = definition.module.deepcopy()
+        student = separate(definition.module)
         set_compiled(student, compiled=False)  # DSPy refuses to improve further what was improved once
         plan = plan_optimizer(row, config, job, student, "$.config")
         optimizer = plan.make()
         with of_program(f"optimizer {row.name}"):
             improved = _compile(optimizer, plan)
     with workbench.context(call):
-        candidates = _candidates(improved, row, job.progress)
+        kept = _kept_candidates(improved, row)
         complete = not vars(improved).get("flag_compilation_error_occurred", False)
         _strip(improved)
         judged = _judge(improved, job, definition.title)
@@ -75,7 +75,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
         "optimized_program": {"modules": summarise(improved), "state": dump(improved)},
         "score": None if judged is None else judged.score,
         "traces": [] if judged is None else [result.to_map() for result in judged.results],
-        "candidates": candidates,
+        "candidates": _ranked(kept or [{"score": score} for score in job.progress.scores]),
         "metric_calls": job.progress.judged,
         "complete": complete,
         **({"id": new_id} if new_id is not None else {}),
@@ -142,29 +142,27 @@ def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
     return outcome
 
 
-def _candidates(
-    program: dspy.Module, row: OptimizerType, progress: OptimizationProgress
-) -> list[dict[str, Any]]:
-    """Return what was tried, the best first: as the optimizer tells it, or as it was seen from outside."""
-    kept = vars(program).get("candidate_programs")
+def _kept_candidates(program: dspy.Module, row: OptimizerType) -> list[dict[str, Any]]:
+    """Return what the optimizer says it tried, without the programs themselves; empty where it says nothing."""
     detailed = vars(program).get("detailed_results")
     if detailed is not None:
-        found = [{"score": float(score)} for score in detailed.val_aggregate_scores]
-    elif kept:
-        scale = 100 if row.percent else 1
-        found = [
-            {
-                name: to_wire(value)
-                for name, value in candidate.items()
-                if name not in ("program", "score", "subscores")
-            }
-            | {"score": float(candidate["score"]) / scale}
-            for candidate in kept
-            if candidate.get("score") is not None
-        ]
-    else:
-        found = [{"score": score} for score in progress.scores]
-    numbered = [{"index": index, **candidate} for index, candidate in enumerate(found)]
+        return [{"score": float(score)} for score in detailed.val_aggregate_scores]
+    scale = 100 if row.percent else 1
+    return [
+        {
+            name: to_wire(value)
+            for name, value in candidate.items()
+            if name not in ("program", "score", "subscores")
+        }
+        | {"score": float(candidate["score"]) / scale}
+        for candidate in vars(program).get("candidate_programs") or ()
+        if candidate.get("score") is not None
+    ]
+
+
+def _ranked(candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return candidates numbered in the order in which they were tried, the best first."""
+    numbered = [{"index": index, **candidate} for index, candidate in enumerate(candidates)]
     return sorted(numbered, key=lambda candidate: -candidate["score"])[:MAX_CANDIDATES]
 
 

@@ -10,13 +10,14 @@ from typing import Any, Final
 import dspy
 
 from dspash_worker.call import Call
+from dspash_worker.classes import separate
 from dspash_worker.embedding import read_embedder
 from dspash_worker.evaluation import DEFAULT_THREADS
 from dspash_worker.faults import of_program
 from dspash_worker.metrics import Metric
 from dspash_worker.optimization_progress import OptimizationProgress
 from dspash_worker.optimizers import OptimizerType, Sizes, find_optimizer
-from dspash_worker.parameters import check_config
+from dspash_worker.parameters import check_config, check_required
 from dspash_worker.refusal import invalid, invalid_value, pick
 from dspash_worker.workbench import Workbench, id_of
 
@@ -68,6 +69,7 @@ def plan_optimizer(
     if row.complete is not None:
         valset = None if job.valset is None else len(job.valset)
         row.complete(plan.config, Sizes(len(job.trainset), valset, len(student.predictors())))
+    check_required(plan.config, row.parameters(), path=path)
     _split(plan)
     _add_models(plan)
     _add_data(plan)
@@ -107,9 +109,9 @@ def _add_data(plan: Plan) -> None:
     if job.call.args.get("teacher") is not None:
         if "teacher" not in taken:
             raise invalid("$.teacher", f"{plan.row.name} takes none")
-        given["teacher"] = job.workbench.definition(
-            job.call, id_of(job.call.args, "teacher")
-        ).module.deepcopy()
+        given["teacher"] = separate(
+            job.workbench.definition(job.call, id_of(job.call.args, "teacher")).module
+        )
     plan.run |= {name: value for name, value in given.items() if name in taken and value is not None}
 
 
@@ -139,7 +141,7 @@ def _add_to_ensemble(plan: Plan) -> None:
     names = job.call.args.get("programs")
     if not isinstance(names, list) or len(names) < 2:
         raise invalid("$.programs", "the ids of two or more programs are wanted")
-    programs = [job.workbench.definition(job.call, str(name)).module.deepcopy() for name in names]
+    programs = [separate(job.workbench.definition(job.call, str(name)).module) for name in names]
     plan.run = {"programs": programs}
     plan.init["reduce_fn"] = dspy.majority if plan.config.get("reduce", "majority") else None
 

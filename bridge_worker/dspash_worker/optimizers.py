@@ -9,6 +9,7 @@ from typing import Any, Final
 import dspy
 
 from dspash_protocol.signature import closest
+from dspash_worker.classes import own_signature
 from dspash_worker.parameters import Parameter, parameters_of
 from dspash_worker.refusal import invalid
 
@@ -94,6 +95,16 @@ class OptimizerType:
         return {**self.compile_parameters(), **self.init_parameters(), **ours}
 
 
+class InferRules(dspy.InferRules):
+    """DSPy's writes each candidate's rules into a signature class that all candidates share, so that the last one's
+    rules end up in the best one. Here each candidate gets a class of its own first.
+    """
+
+    def update_program_instructions(self, predictor: Any, natural_language_rules: str) -> None:
+        own_signature(predictor)
+        super().update_program_instructions(predictor, natural_language_rules)
+
+
 def _complete_mipro(config: dict[str, Any], sizes: Sizes) -> None:
     """`num_candidates` means no automatic mode; trials follow from it as DSPy advises; no minibatch over its set."""
     if "num_candidates" in config or "num_trials" in config:
@@ -166,7 +177,7 @@ _ROWS: Final = (
         more=(Parameter("embedder", (str, dict)),),
         needs_metric=False,
     ),
-    OptimizerType("infer_rules", dspy.InferRules, base=dspy.BootstrapFewShot),
+    OptimizerType("infer_rules", InferRules, base=dspy.BootstrapFewShot),
     OptimizerType(
         "ensemble",
         dspy.Ensemble,

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from dspash_worker.refusal import invalid, invalid_value, unknown_key
 
-__all__ = ["Parameter", "check_config", "parameters_of"]
+__all__ = ["Parameter", "check_config", "check_required", "parameters_of"]
 
 _PLAIN: Final = (bool, int, float, str, list, dict, type(None))
 
@@ -56,7 +56,7 @@ def parameters_of(function: Callable[..., Any], *, given: Collection[str] = ()) 
 def check_config(
     config: Mapping[str, Any], parameters: Mapping[str, Parameter], *, path: str, also: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return `config`. Raises FaultError naming the key that is unknown or missing, or whose value does not fit.
+    """Return `config`. Raises FaultError naming the key that is unknown, or whose value does not fit.
 
     `also` are further keys to name as known: those that are checked elsewhere.
     """
@@ -66,10 +66,14 @@ def check_config(
             raise unknown_key(path, name, (*parameters, *also))
         if (problem := parameter.problem_of(value)) is not None:
             raise invalid(f"{path}.{name}", problem)
+    return dict(config)
+
+
+def check_required(config: Mapping[str, Any], parameters: Mapping[str, Parameter], *, path: str) -> None:
+    """Raise FaultError for a required parameter that `config` does not set."""
     for name, parameter in parameters.items():
         if parameter.required and name not in config:
             raise invalid_value(f"{path}.{name}", _wanted(parameter), None)
-    return dict(config)
 
 
 def _wanted(parameter: Parameter) -> str:

@@ -18,7 +18,7 @@ from dspash_worker.classes import forward_of, import_module_class, takes_anythin
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.modules import read_module
-from dspash_worker.parameters import check_config, parameters_of
+from dspash_worker.parameters import check_config, check_required, parameters_of
 from dspash_worker.refusal import invalid, invalid_signature, invalid_value, pick
 from dspash_worker.signatures import Inputs, NamedInputs, SignatureInputs, inputs_of_function
 from dspash_worker.source import compile_text, load_module
@@ -164,7 +164,8 @@ def _class_in_text(
 
 def _construct(made: Callable[..., Any], title: str, config: Mapping[str, Any], path: str) -> dspy.Module:
     if not takes_anything(made.__init__):
-        check_config(config, parameters_of(made), path=path)
+        parameters = parameters_of(made)
+        check_required(check_config(config, parameters, path=path), parameters, path=path)
     with of_program(title):
         return made(**config)
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import functools
-import os
+import logging
 from typing import Any, Final
 
-# Read when DSPy first prices or prints something: without them it fetches a price map over the network, which a
-# worker does not have, and draws progress bars where nobody looks.
-_ENVIRONMENT: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "true", "TQDM_DISABLE": "1"}
-for _name, _value in _ENVIRONMENT.items():
-    os.environ.setdefault(_name, _value)
-
-import dspy  # noqa: E402
-from dspy.utils.parallelizer import ParallelExecutor  # noqa: E402
+import dspy
+from dspy.utils.parallelizer import ParallelExecutor
 
 __all__ = ["prepare"]
 
@@ -29,14 +23,17 @@ def prepare(lm: dspy.LM | None) -> None:
     """
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
     dspy.configure(lm=lm, adapter=None, disable_history=True, async_max_workers=MANY_STREAMS)
-    _never_resubmit()
+    logging.getLogger("dspy").setLevel(logging.WARNING)  # an optimizer's account of itself goes out as events
+    _run_patiently()
     if not hasattr(dspy, "TypedPredictor"):
         # Avatar and AvatarOptimizer still name it; what it did is what Predict does now.
         setattr(dspy, "TypedPredictor", dspy.Predict)  # noqa: B010  (it is no attribute that a type checker knows)
 
 
-def _never_resubmit() -> None:
-    """Take away the executor's second attempt at slow items: it would pay twice for the same LM calls."""
+def _run_patiently() -> None:
+    """Take away the executor's second attempt at slow items, which would pay twice for the same LM calls, and its
+    progress bar, which nobody sees.
+    """
     construct = ParallelExecutor.__init__
     if hasattr(construct, "__wrapped__"):
         return
@@ -45,5 +42,6 @@ def _never_resubmit() -> None:
     def construct_patiently(executor: Any, *args: Any, **options: Any) -> None:
         construct(executor, *args, **options)
         executor.timeout = 0
+        executor.disable_progress_bar = True
 
     ParallelExecutor.__init__ = construct_patiently  # type: ignore[method-assign]

@@ -1,15 +1,19 @@
-"""Testing: a call without a pipe, for those who test what runs in a worker."""
+"""Testing: a worker's domain without pipes, for those who test what runs in one."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from dspash_protocol import Command, EventKind, FaultError, FaultKind, ReverseCommand, check_value
+from dspash_protocol import Command, EventKind, Fault, FaultError, FaultKind, ReverseCommand, check_value
+from dspash_worker.call import Call
 from dspash_worker.cancellation import CallCancelled
+from dspash_worker.commands import HANDLERS
+from dspash_worker.faults import fault_of
+from dspash_worker.workbench import Workbench
 
-__all__ = ["LocalCall"]
+__all__ = ["LocalCall", "LocalWorker"]
 
 
 class LocalCall:
@@ -91,3 +95,42 @@ class LocalCall:
                 yield item
 
         return items()
+
+
+class LocalWorker:
+    """A worker's domain without the worker: commands in, results out, in this thread.
+
+    `answers` serve the reverse requests of every call; `last` is the latest call, with what it asked and told.
+    """
+
+    def __init__(
+        self,
+        *,
+        full: bool = True,
+        answers: Mapping[ReverseCommand, Callable[[Mapping[str, Any]], Any]] | None = None,
+    ) -> None:
+        self.workbench = Workbench(full=full)
+        self.answers = dict(answers or {})
+        self.last: LocalCall | None = None
+
+    def call(self, command: str, /, **args: Any) -> Any:
+        """Run one command. Raises FaultError as the host would be told."""
+        call = self.last = LocalCall(Command(command), args, full=self.workbench.full, answers=self.answers)
+        try:
+            result = HANDLERS[call.command](self.workbench, cast("Call", call))
+            check_value(result)
+        except Exception as error:
+            raise FaultError(fault_of(error)) from error
+        return result
+
+    def fault(self, command: str, /, **args: Any) -> Fault:
+        """Run one command that fails, and return why. Raises AssertionError when it does not fail."""
+        try:
+            result = self.call(command, **args)
+        except FaultError as error:
+            return error.fault
+        raise AssertionError(f"{command} did not fail, it returned {result!r:.200}")
+
+    def events(self, kind: EventKind) -> list[Any]:
+        """Return what the latest call has told of this kind."""
+        return [] if self.last is None else [data for told, data in self.last.events if told is kind]
