@@ -52,10 +52,11 @@ def demo(*, kind: str, data: Path | None, workers: int, lm: str, seed: int, as_j
     """
     from rich.console import Console
 
-    from dspash.demo import RunOptions, print_report, run, stages_on
+    from dspash.demo import RunOptions, print_heading, print_report, run, stages_on
 
     task = _task(kind, data)
     console = Console(stderr=as_json)
+    print_heading(task, console)
     report = run(task, RunOptions(workers=workers, lm=lm, seed=seed), stages_on(console))
     print_report(report, console)
     if as_json:

@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     except DspashError as error:
         if invocation.debug:
             click.echo(_details_of(error), err=True)
-        click.echo(f"dspash: {error}", err=True)
+        click.echo(f"dspash: {_line_of(error)}", err=True)
         is_input = isinstance(error, (ConfigurationError, UnsupportedModelError))
         return ExitStatus.BAD_INPUT if is_input else ExitStatus.FAILED
     return status if isinstance(status, int) else ExitStatus.DONE
@@ -66,6 +66,12 @@ def _usage_line(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "dspash"
     return f"{command}: {error.format_message()} See {command} --help."
+
+
+def _line_of(error: DspashError) -> str:
+    if isinstance(error, SupervisorGaveUpError):  # its own way out is a Python attribute
+        return f"{error.report.summary()}; --debug, or dspash doctor, shows the cause"
+    return str(error)
 
 
 def _details_of(error: DspashError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dspash.demo.display import Display, print_report, stages_on
+from dspash.demo.display import Display, print_heading, print_report, stages_on
 from dspash.demo.hotpotqa import hotpotqa_questions
 from dspash.demo.intents import read_intents
 from dspash.demo.questions import own_questions
@@ -17,6 +17,7 @@ __all__ = [
     "Task",
     "hotpotqa_questions",
     "own_questions",
+    "print_heading",
     "print_report",
     "read_intents",
     "run",

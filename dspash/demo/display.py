@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -14,11 +14,12 @@ from rich.text import Text
 
 from dspash.demo.report import Answered, Report
 from dspash.demo.stage import Stage
+from dspash.demo.task import Task
 
-__all__ = ["Display", "LineDisplay", "LiveDisplay", "print_report", "stages_on"]
+__all__ = ["Display", "LineDisplay", "LiveDisplay", "print_heading", "print_report", "stages_on"]
 
-REFRESHES_A_SECOND = 8
-BAR_WIDTH = 24
+REFRESHES_A_SECOND: Final = 8
+BAR_WIDTH: Final = 12
 
 
 class Display(Protocol):
@@ -68,11 +69,11 @@ class LiveDisplay:
 
 
 def _row(stage: Stage) -> Table:
-    row = Table.grid(padding=(0, 2))
-    row.add_column(width=30)
-    row.add_column(width=BAR_WIDTH)
-    for width in (7, 12, 13, 7):
-        row.add_column(width=width, justify="right")
+    row = Table.grid(padding=(0, 1))
+    for width in (18, BAR_WIDTH):
+        row.add_column(width=width)
+    for width in (9, 12, 14, 8):  # with the columns before and the space between, 78: a plain terminal has 80
+        row.add_column(width=width, justify="right", no_wrap=True)
     row.add_row(
         stage.title,
         "" if stage.total is None else ProgressBar(stage.total, stage.done, width=BAR_WIDTH),
@@ -82,6 +83,12 @@ def _row(stage: Stage) -> Table:
         f"{stage.elapsed_s:.1f} s",
     )
     return row
+
+
+def print_heading(task: Task, console: Console) -> None:
+    """Print what is going to be worked on."""
+    examples = f"{len(task.trainset)} examples to learn from, {len(task.devset)} to be judged on"
+    console.out(f"{task.title}: {examples}", highlight=False)
 
 
 def print_report(report: Report, console: Console) -> None:

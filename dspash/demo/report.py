@@ -68,11 +68,6 @@ class Report:
     answers: tuple[Answered, ...]
 
     @property
-    def gain(self) -> float:
-        """How much the score has risen, in the same unit."""
-        return self.after.score - self.before.score
-
-    @property
     def failed(self) -> int:
         """How many examples failed, before and after."""
         return self.before.failed + self.after.failed

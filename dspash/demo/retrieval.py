@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dspash.errors import ConfigurationError
+
 __all__ = ["Passage", "PassageIndex"]
 
 
@@ -20,15 +22,19 @@ class Passage:
 
 
 class PassageIndex:
-    """Passages, ready to be searched; from any thread."""
+    """Passages, ready to be searched; from any thread. Raises ConfigurationError when there is no word in them."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         import bm25s
 
         self._texts = [str(passage) for passage in passages]
         self._tokens_of = bm25s.tokenize
+        tokens = self._tokens_of(self._texts, return_ids=False, show_progress=False)
+        if not any(tokens):
+            problem = f"{len(self._texts)} passages hold no word to search for"
+            raise ConfigurationError("passages", problem, "give passages with text")
         self._index = bm25s.BM25()
-        self._index.index(self._tokens_of(self._texts, show_progress=False), show_progress=False)
+        self._index.index(tokens, show_progress=False)
 
     def __repr__(self) -> str:
         return f"PassageIndex({len(self._texts)} passages)"

@@ -50,11 +50,11 @@ class _Run:
         self._random = random.Random(options.seed)
 
     def report(self) -> Report:
-        with self._stage("start the workers"):
+        with self._stage("start workers"):
             plain = self._task.define(self._app)
-        before = self._judge("evaluate the plain program", plain)
+        before = self._judge("evaluate plain", plain)
         improved, cost = self._optimise(plain)
-        after = self._judge("evaluate the optimised program", improved)
+        after = self._judge("evaluate optimised", improved)
         return Report(self._task.title, before, cost, after, self._answer(improved))
 
     @contextmanager
@@ -100,7 +100,7 @@ class _Run:
 
     def _optimise(self, plain: Program | Module) -> tuple[Program | Module, Cost]:
         trainset = self._random.sample(self._task.trainset, len(self._task.trainset))
-        with self._stage("optimise with BootstrapFewShot") as stage:
+        with self._stage("optimise") as stage:
 
             def on_progress(told: Mapping[str, Any]) -> None:
                 if "done" in told and "total" in told:
@@ -121,7 +121,7 @@ class _Run:
         chosen = self._random.sample(self._task.devset, min(QUESTIONS, len(self._task.devset)))
         field = self._task.input_field
         answers: list[Answered] = []
-        with self._stage("answer three questions") as stage:
+        with self._stage("answer questions") as stage:
             stage.advance(0, len(chosen))
             for example in chosen:
                 outputs: Prediction = program(**{field: example[field]})
