@@ -11,12 +11,11 @@ __all__ = ["Death"]
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """One process behind a child id has ended. Only `child_id`, `generation`, `exit` and `ready_s` decide
-    anything.
+    """One process behind a child id has ended.
 
     `generation` counts the child's processes from 1. `ready_s` is for how long it was ready, or None if it
-    never was. The rest is for people: the last lines of stderr, oldest first; the commands that were in
-    flight, as text; the memory it held when last looked at, in bytes.
+    never was. `in_flight` are the commands it was serving, as text. The rest is for people and decides nothing:
+    the last lines of stderr, oldest first; the memory it held when last looked at, in bytes.
     """
 
     child_id: str
@@ -27,3 +26,8 @@ class Death:
     stderr_tail: tuple[str, ...] = ()
     in_flight: tuple[str, ...] = ()
     memory_bytes: int | None = None
+
+    @property
+    def is_blamed_on_calls(self) -> bool:
+        """Whether it was serving calls when it ended: any of them may be why, and all of them are told."""
+        return self.ready_s is not None and bool(self.in_flight)

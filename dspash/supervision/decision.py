@@ -53,8 +53,10 @@ def decide(
     """Say what to do about `death` of the child of `spec`; `history` and `now_s` are the supervisor's.
 
     `now_s` is a monotonic clock's reading and `random` yields numbers evenly from [0, 1). Total: every
-    combination has an answer. A child we replaced on purpose, or killed over a call that ignored its end,
-    does not count as crashed: the first is no failure, and the second is paced by the callers' own timeouts.
+    combination has an answer. Three deaths are answered with a start at once that counts for nothing: of a child
+    that we replaced on purpose, which is no failure; of one killed over a call that ignored its end; and of one
+    that was serving calls. The last two say nothing of the child: they are told to the callers, whose own pace
+    bounds them. What counts are crashes that nobody asked for: before readiness, or with nothing to do.
     """
     match spec.restart, death.exit:
         case _, StoppedByOwner():
@@ -65,6 +67,8 @@ def decide(
             return StartAgain(0.0, history)
         case Restart.TRANSIENT, Exited(code=0):
             return Forget()
+        case _ if death.is_blamed_on_calls:
+            return StartAgain(0.0, history)
         case _:
             return _after_crash(
                 spec, death, history, now_s, intensity=intensity, backoff=backoff, random=random

@@ -15,6 +15,7 @@ __all__ = [
     "Hung",
     "Overran",
     "ProtocolBroken",
+    "ReapedElsewhere",
     "RecycleCause",
     "Recycled",
     "Signalled",
@@ -96,6 +97,17 @@ class Signalled:
     def describe(self) -> str:
         """A verb phrase whose subject is the worker, with the hint."""
         return f"was killed by {self.name}" + (f" ({self.hint})" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ReapedElsewhere:
+    """It ended, and nobody can tell how: the host ignores SIGCHLD, or waited for any child and took the status."""
+
+    is_normal: ClassVar[bool] = False
+
+    def describe(self) -> str:
+        """A verb phrase whose subject is the worker."""
+        return "ended, how is unknown (other code of the host took its exit status)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +195,17 @@ class StoppedByOwner:
 
 
 ExitReason: TypeAlias = (
-    Exited | Signalled | ProtocolBroken | StartFailed | Hung | Overran | Recycled | StoppedByOwner
+    Exited
+    | Signalled
+    | ReapedElsewhere
+    | ProtocolBroken
+    | StartFailed
+    | Hung
+    | Overran
+    | Recycled
+    | StoppedByOwner
 )
-"""Why a worker ended. Exited and Signalled are what the system reports; all others outrank them."""
+"""Why a worker ended. The first three are what the system reports, or fails to; all others outrank them."""
 
 
 def exit_from_wait_status(status: int, *, wrapped: bool, sent: Collection[int]) -> Exited | Signalled:

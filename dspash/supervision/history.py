@@ -35,8 +35,8 @@ class RestartRecord:
 class RestartHistory:
     """The restarts of all children of one supervisor, oldest first. A new supervisor's is empty.
 
-    Restarts that were no answer to a crash (recycling, a call that overran) are not in it. Its length is
-    bounded.
+    Restarts that count for nothing (recycling, a call that overran, a crash while serving calls) are not in it.
+    Its length is bounded.
     """
 
     restarts: tuple[RestartRecord, ...] = ()

@@ -22,6 +22,7 @@ from dspash.supervision import (
     Intensity,
     Overran,
     ProtocolBroken,
+    ReapedElsewhere,
     RecycleCause,
     Recycled,
     Restart,
@@ -37,6 +38,7 @@ CRASHES: list[ExitReason] = [
     Exited(1),
     Signalled(9),
     Signalled(15, sent_by_us=True),
+    ReapedElsewhere(),
     ProtocolBroken("a length of 4 GiB"),
     StartFailed("no such interpreter"),
     Hung(9.0),
@@ -50,6 +52,7 @@ DEATHS = st.builds(
     st.integers(1, 6),
     st.sampled_from(REASONS),
     ready_s=st.none() | st.floats(0, 60),
+    in_flight=st.sampled_from([(), ("forward",), ("forward", "execute")]),
 )
 
 
@@ -67,10 +70,11 @@ def ask(
     now_s: float = 100.0,
     max_failed_starts: int = 3,
     intensity: Intensity | None = None,
+    in_flight: tuple[str, ...] = (),
 ) -> Decision:
     return decide(
         ChildSpec("pool.0", None, restart=restart, max_failed_starts=max_failed_starts),
-        Death("pool.0", generation, reason, ready_s=ready_s),
+        Death("pool.0", generation, reason, ready_s=ready_s, in_flight=in_flight),
         history or RestartHistory(),
         now_s,
         intensity=intensity or Intensity(),
@@ -116,6 +120,26 @@ def test_a_worker_replaced_on_purpose_comes_back_at_once_and_uncounted(
 ) -> None:
     exhausted = Intensity(max_restarts=0)
     assert ask(reason, restart=restart, intensity=exhausted) == StartAgain(0.0, RestartHistory())
+
+
+@pytest.mark.parametrize("restart", [Restart.PERMANENT, Restart.TRANSIENT])
+@pytest.mark.parametrize("reason", CRASHES, ids=repr)
+def test_a_crash_while_serving_calls_is_blamed_on_them_and_counts_for_nothing(
+    restart: Restart, reason: ExitReason
+) -> None:
+    exhausted = Intensity(max_restarts=0)
+    decision = ask(reason, restart=restart, intensity=exhausted, in_flight=("forward",))
+    assert decision == StartAgain(0.0, RestartHistory())
+
+
+@pytest.mark.parametrize("reason", CRASHES, ids=repr)
+def test_a_crash_before_readiness_counts_whatever_was_sent_to_it(reason: ExitReason) -> None:
+    exhausted = Intensity(max_restarts=0)
+    expect_report(ask(reason, ready_s=None, intensity=exhausted, in_flight=("forward",)))
+
+
+def test_a_temporary_child_stays_away_even_when_its_calls_are_to_blame() -> None:
+    assert ask(Signalled(11), restart=Restart.TEMPORARY, in_flight=("forward",)) == Forget()
 
 
 def test_a_normal_exit_ends_a_transient_child() -> None:
