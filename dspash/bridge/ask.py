@@ -88,6 +88,9 @@ class Ask:
             self.fail(error.fault)
         except Exception as error:  # noqa: BLE001 - a tool, a metric or a model is the host's code and may raise anything
             self.fail(_fault_of(self.command, error))
+        except BaseException:  # Ctrl-C in the thread of a caller that serves its own call
+            self.fail(Fault(FaultKind.CANCELLED, "the host was interrupted"))
+            raise
         else:
             self._answer(Result(self._id, value))
         finally:

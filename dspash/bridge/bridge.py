@@ -150,8 +150,12 @@ class Bridge:
                 Fault(FaultKind.UNKNOWN_COMMAND, f"{ask.command!r} is not offered here; there are {offered}")
             )
             return
-        threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
-        if not threads.start(functools.partial(ask.serve, handler)):
+        serve = functools.partial(ask.serve, handler)
+        is_lm = ask.command.startswith("lm.")
+        if is_lm and worker.hand_to_leader(ask, serve):
+            return
+        threads = self._lm_threads if is_lm else self._tool_threads
+        if not threads.start(serve):
             ask.fail(
                 Fault(FaultKind.UNAVAILABLE, "too many requests of workers are being served", retryable=True)
             )
