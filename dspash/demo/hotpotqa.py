@@ -19,9 +19,8 @@ __all__ = ["hotpotqa_questions"]
 class _Question(BaseModel):
     question: str
     answer: str
-    context: list[
-        tuple[str, list[str]]
-    ]  # (title, sentences) of ten paragraphs, two of which the answer needs
+    # (title, sentences) of ten paragraphs, two of which the answer needs
+    context: Annotated[list[tuple[str, list[str]]], Field(min_length=1)]
 
 
 _FILE: Final = TypeAdapter(list[_Question])
