@@ -3,9 +3,9 @@
 %%
 %% escript host.escript PYTHON WITNESS FOLDER
 %%
-%% PYTHON starts a worker. WITNESS does too, and writes its exit status to the pipe `status` in FOLDER when it has
-%% ended: a port that is closed tells its owner nothing more. FOLDER also holds `dialogue.json`, the steps of the
-%% dialogue, and the pipe `spinning`.
+%% PYTHON starts a worker. WITNESS does too, and writes its exit status to the pipe `status` in FOLDER when it
+%% has ended: a port that is closed tells its owner nothing more. FOLDER also holds `dialogue.json`, the steps of
+%% the dialogue, and the pipe `spinning`.
 -mode(compile).
 
 -define(PATIENCE, 15000).
@@ -52,19 +52,24 @@ pipelined(Server) ->
         }},
         {execute, #{program_id => later, inputs => #{question => <<"What is 6 * 7?">>}}}
     ],
-    Sent = [gen_server:send_request(Server, {call, Command, Args}) || {Command, Args} <- Requests],
-    [received(gen_server:receive_response(Request, ?PATIENCE)) || Request <- Sent].
+    Sent = [send(Server, Command, Args) || {Command, Args} <- Requests],
+    [received(Request) || Request <- Sent].
 
-received({reply, Outcome}) -> answer(Outcome).
+send(Server, Command, Args) ->
+    gen_server:send_request(Server, {call, Command, Args}).
 
-%% As many callers at once as the worker has threads, several times over; each must get the answer to its own question.
+received(Request) ->
+    {reply, Outcome} = gen_server:receive_response(Request, ?PATIENCE),
+    answer(Outcome).
+
+%% As many callers at once as the worker has threads, several times over.
 crowd(Server, Count) ->
-    Questions = [{Number, iolist_to_binary(io_lib:format("What is ~b + 1?", [Number]))} || Number <- lists:seq(1, Count)],
-    Sent = [
-        {Number, gen_server:send_request(Server, {call, forward, #{module_id => late, inputs => #{question => Question}}})}
-     || {Number, Question} <- Questions
-    ],
-    [#{asked => Number, answer => received(gen_server:receive_response(Request, ?PATIENCE))} || {Number, Request} <- Sent].
+    Sent = [{Number, send(Server, forward, addition(Number))} || Number <- lists:seq(1, Count)],
+    [#{asked => Number, answer => received(Request)} || {Number, Request} <- Sent].
+
+addition(Number) ->
+    Question = iolist_to_binary(io_lib:format("What is ~b + 1?", [Number])),
+    #{module_id => late, inputs => #{question => Question}}.
 
 %% The worker answers, then ends by itself, and says nothing in between.
 shut_down(Server) ->
@@ -81,17 +86,20 @@ close_while_it_works(Witness, Folder) ->
     {ok, _} = worker_port:call(Server, create_program, #{
         id => endless,
         modules => [],
-        forward_fn => <<"print('spinning', file=open(pipe, 'w'), flush=True)\nwhile True: pass">>
+        forward_fn => <<"with open(pipe, 'w') as file: file.write('spinning')\nwhile True: pass">>
     }),
-    Request = gen_server:send_request(Server, {call, execute, #{program_id => endless, inputs => #{pipe => list_to_binary(Spinning)}}}),
+    Inputs = #{pipe => list_to_binary(Spinning)},
+    Request = send(Server, execute, #{program_id => endless, inputs => Inputs}),
     Said = read(Spinning),
     ok = gen_server:stop(Server),
     {error, {normal, Server}} = gen_server:receive_response(Request, ?PATIENCE),
-    #{said => Said, exit_status => binary_to_integer(string:trim(read(filename:join(Folder, "status"))))}.
+    Status = string:trim(read(filename:join(Folder, "status"))),
+    #{said => Said, exit_status => binary_to_integer(Status)}.
 
 %% What is written to a named pipe, until its writer closes it.
 read(Pipe) ->
-    Cat = erlang:open_port({spawn_executable, os:find_executable("cat")}, [{args, [Pipe]}, binary, exit_status]),
+    Executable = os:find_executable("cat"),
+    Cat = erlang:open_port({spawn_executable, Executable}, [{args, [Pipe]}, binary, exit_status]),
     read(Cat, <<>>).
 
 read(Cat, Text) ->

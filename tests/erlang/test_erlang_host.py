@@ -93,7 +93,7 @@ def test_worker_ends_well_after_shutdown(run: Run) -> None:
 
 
 def test_closing_the_port_ends_a_worker_at_work_with_status_0(run: Run) -> None:
-    assert run.report["closed"] == {"said": "spinning\n", "exit_status": 0}
+    assert run.report["closed"] == {"said": "spinning", "exit_status": 0}
 
 
 def test_no_key_comes_back_in_any_answer_nor_is_it_printed(run: Run) -> None:

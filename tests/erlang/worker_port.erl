@@ -29,7 +29,7 @@ handle_call({call, Command, Args}, Caller, State = #{port := Port, last_id := La
 handle_cast(_Message, State) ->
     {noreply, State}.
 
-%% A frame that is no answer to an open request matches nothing here: the server crashes, and the worker goes with it.
+%% A frame that answers no open request matches nothing here: the server crashes, and the worker ends with it.
 handle_info({Port, {data, Payload}}, State = #{port := Port, callers := Callers}) ->
     Answer = #{<<"id">> := Id} = jiffy:decode(Payload, [return_maps]),
     {Caller, Others} = maps:take(Id, Callers),
