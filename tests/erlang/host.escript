@@ -4,8 +4,8 @@
 %% escript host.escript PYTHON WITNESS FOLDER
 %%
 %% PYTHON starts a worker. WITNESS does too, and writes its exit status to the pipe `status` in FOLDER when it
-%% has ended: a port that is closed tells its owner nothing more. FOLDER also holds `dialogue.json`, the steps of
-%% the dialogue, and the pipe `spinning`.
+%% has ended: a port that is closed tells its owner nothing more. FOLDER also holds `dialogue.json`, the steps
+%% of the dialogue, and the pipe `spinning`.
 -mode(compile).
 
 -define(PATIENCE, 15000).
