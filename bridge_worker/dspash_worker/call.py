@@ -19,7 +19,7 @@ from dspash_protocol import (
     Request,
     ReverseCommand,
 )
-from dspash_worker.cancellation import CallCancelled, Cancellation
+from dspash_worker.cancellation import CallCancelled, CallState, Cancellation
 from dspash_worker.channel import Channel
 from dspash_worker.events import EventQueue
 from dspash_worker.inbox import Answer, Delivery, Failure, Inbox, Item, ThreadInbox
@@ -108,7 +108,7 @@ class Call:
         An item waits while 256 events of this call wait for the pipe; progress then replaces the oldest progress.
         Raises FaultError when `data` cannot be sent, ConnectionError when the pipe is gone.
         """
-        if self.full:
+        if self.full and self.cancellation.state is not CallState.DONE:
             with self.cancellation, self._emitting:
                 self._emit(kind, data)
 
@@ -118,6 +118,8 @@ class Call:
                 Event(self.id, kind, self._seq, data), kind, self.events, self.cancellation.check
             )
         except LocalProtocolError as error:
+            if self.cancellation.state is CallState.DONE:
+                return  # answered a moment ago, and by another thread than this
             raise fault_of_unsendable(f"a {kind} event", error) from None
         self._seq += 1
 

@@ -43,6 +43,10 @@ FIRST_REPEAT_S: Final = 0.05
 LONGEST_REPEAT_S: Final = 1.0
 """How soon the cancelling of a call that goes on is repeated, doubling up to how seldom."""
 
+FIRST_HESITATION_S: Final = 0.001
+LONGEST_HESITATION_S: Final = 0.03
+"""How soon a bad moment for interrupting is tried again, doubling, and how long it is respected."""
+
 LAST_GRACE_S: Final = 1.0
 """What calls that are cancelled at the end of a drain are given to end."""
 
@@ -214,20 +218,25 @@ class Calls:
             del self._open[call.id]
         if self._asks:
             self._asks.cancel_call(call.id, "the call has ended")  # asked by threads that it left behind
-        if isinstance(outcome, Returned):
-            fault = reply_with_value(self._channel, call.id, outcome.value, after=call.events)
-        else:
-            fault = self._outcome_fault(call, outcome.error).reaching(call.progress)
+        fault = self._outcome_fault(call, outcome)
+        if fault is not None:
+            fault = fault.reaching(call.progress)
             reply_with_fault(self._channel, call.id, fault, after=call.events)
+        elif isinstance(outcome, Returned):
+            fault = reply_with_value(self._channel, call.id, outcome.value, after=call.events)
+        if isinstance(outcome, Raised):
             outcome.error.__traceback__ = None  # its frames hold the outcome, and so themselves
         self._answered(ticket, fault)
 
-    def _outcome_fault(self, call: Call, error: BaseException) -> Fault:
+    def _outcome_fault(self, call: Call, outcome: Returned | Raised) -> Fault | None:
         if call.cancellation.cause is not None:
+            # Even if it returned: its result may be made of what the cancellation broke, such as a thread's half work.
             return call.cancellation.cause
-        if isinstance(error, CallCancelled) and call.remaining_s() == 0:
+        if isinstance(outcome, Returned):
+            return None
+        if isinstance(outcome.error, CallCancelled) and call.remaining_s() == 0:
             return call.deadline_fault()  # noticed by the call before the timer came round
-        return self._fault_of(error)
+        return self._fault_of(outcome.error)
 
     def _fault_of(self, error: BaseException) -> Fault:
         if isinstance(error, FaultError):
@@ -259,9 +268,12 @@ class Calls:
             return
         woken = self._asks.cancel_call(request_id, cause.message)
         self._channel.wake()
-        if not woken:  # else let the code that waited clean up before it is interrupted
-            call.cancellation.inject()
-        self._repeat_later(call, FIRST_REPEAT_S)
+        if woken:
+            self._timers.after(
+                FIRST_REPEAT_S, partial(self._press, call)
+            )  # what waited may clean up undisturbed
+        else:
+            self._press(call)
 
     def _drop(self, ticket: _Ticket, cause: Fault) -> None:
         """Answer a call that was cancelled before it began."""
@@ -274,13 +286,17 @@ class Calls:
         reply_with_fault(self._channel, ticket.call.id, fault)
         self._answered(ticket, fault)
 
-    def _repeat_later(self, call: Call, after_s: float) -> None:
-        self._timers.after(after_s, partial(self._repeat, call, after_s))
-
-    def _repeat(self, call: Call, after_s: float) -> None:
-        if call.cancellation.state is CallState.CANCELLING:
-            call.cancellation.inject()
-            self._repeat_later(call, min(after_s * 2, LONGEST_REPEAT_S))
+    def _press(
+        self, call: Call, repeat_s: float = FIRST_REPEAT_S, hesitate_s: float = FIRST_HESITATION_S
+    ) -> None:
+        """Interrupt a call, and again as long as it goes on; at a bad moment soon, and at last in spite of it."""
+        if call.cancellation.state is not CallState.CANCELLING:
+            return
+        if call.cancellation.inject(insist=hesitate_s > LONGEST_HESITATION_S):
+            self._timers.after(repeat_s, partial(self._press, call, min(repeat_s * 2, LONGEST_REPEAT_S)))
+        else:
+            longer_s = min(hesitate_s * 2, FIRST_REPEAT_S)
+            self._timers.after(hesitate_s, partial(self._press, call, repeat_s, longer_s))
 
     def _answered(self, ticket: _Ticket, fault: Fault | None) -> None:
         if ticket.deadline is not None:

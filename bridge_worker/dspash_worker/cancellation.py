@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,24 @@ class CallCancelled(BaseException):  # like CancelledError's kin KeyboardInterru
     def __init__(self, reason: str = "cancelled") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+_DELICATE: Final = frozenset(
+    {
+        "asyncio.base_events",
+        "asyncio.events",
+        "asyncio.runners",
+        "concurrent.futures._base",
+        "concurrent.futures.thread",
+        "contextlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "logging",
+        "queue",
+        "threading",
+    }
+)
+"""Modules of the standard library that take and release locks in Python, where an exception may land in between."""
 
 
 class CallState(StrEnum):
@@ -130,18 +149,22 @@ class Cancellation:
             self._advance(CallSignal.END)
         return outcome
 
-    def inject(self) -> None:
-        """Raise CallCancelled in the call's thread if that is in user code now. Repeat while the call goes on.
+    def inject(self, *, insist: bool = False) -> bool:
+        """Raise CallCancelled in the call's thread if that is in user code now; False when this is a bad moment.
 
-        A thread in the worker's own code notices by itself; one inside a C function, once that returns.
+        At a bad moment the thread is in code that may hold a lock it has not got to releasing; only by `insist`ing is
+        it interrupted there. A thread in the worker's own code is left alone, for it notices by itself. One in a C
+        function is interrupted when that returns. Repeat both while the call goes on.
         """
         if not self._gate.acquire(blocking=False):
-            return
+            return True
         try:
-            if self.state is CallState.CANCELLING:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread_id), ctypes.py_object(CallCancelled)
-                )
+            if self.state is not CallState.CANCELLING:
+                return True
+            frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            if not insist and frame is not None and frame.f_globals.get("__name__") in _DELICATE:
+                return False
+            return _raise_in(ctypes.c_ulong(self._thread_id), ctypes.py_object(CallCancelled))
         finally:
             self._gate.release()
 
@@ -167,3 +190,16 @@ class Cancellation:
             return False
         self.state = following
         return True
+
+
+def _raise_in(thread_id: ctypes.c_ulong, kind: ctypes.py_object[type[BaseException]]) -> bool:
+    """Inject an exception; False where it could hit the wrong thread.
+
+    Until a new thread runs, CPython 3.11 gives it the id of the thread that starts it, and would inject into the new
+    one, which dies before it has told its starter that it lives. No other thread runs between the look and the call:
+    the interpreter changes threads only at a jump backwards, on entering a function and after a call.
+    """
+    if sys.version_info < (3, 12) and threading._limbo:  # type: ignore[attr-defined]  # noqa: SLF001
+        return False
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread_id, kind)
+    return True

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -52,6 +52,7 @@ class ShellHost:
         env |= {"PYTHONPATH": os.pathsep.join([*environment.get("PYTHONPATH", "").split(os.pathsep), *paths])}
         env |= {name: value for name, value in environment.items() if name != "PYTHONPATH"}
         self.session = Session(Role.HOST, codec=codec)
+        self.replies: dict[int, Reply] = {}
         self.unasked: list[Received] = []  # everything that was no answer, in the order it came
         self._arrived: deque[Received] = deque()
         self._ids = iter(range(1, 2**62))
@@ -103,6 +104,16 @@ class ShellHost:
         """Ask for a scene of shell_domain; its id."""
         return self.ask("execute", {"scene": scene, **args}, timeout_ms=timeout_ms)
 
+    def start(self, scene: str, *, timeout_ms: int | None = None, **args: Any) -> int:
+        """Ask for a scene and wait until it runs; its id."""
+        request_id = self.play(scene, timeout_ms=timeout_ms, tell=True, **args)
+        self.until(
+            lambda message: (
+                isinstance(message, Event) and (message.id, message.data) == (request_id, "running")
+            )
+        )
+        return request_id
+
     def cancel(self, request_id: int, reason: str = "") -> None:
         self.send(Cancel(request_id, reason))
 
@@ -122,24 +133,17 @@ class ShellHost:
         return os.read(self.reading, 1 << 18)
 
     def reply(self, request_id: int) -> Reply:
-        """The answer to one request; what comes before it goes to `unasked`."""
-        while True:
-            message = self.next()
-            if isinstance(message, Result | ErrorReply) and message.id == request_id:
-                return message
-            self.unasked.append(message)
+        """The answer to one request; whatever else comes meanwhile is filed."""
+        while request_id not in self.replies:
+            self._file(self.next())
+        return self.replies[request_id]
 
-    def replies(self, request_ids: Iterable[int]) -> dict[int, Reply]:
-        """Return the answers to these requests, in the order they came; each must have just one."""
-        missing, replies = set(request_ids), dict[int, Reply]()
-        while missing:
-            message = self.next()
-            if isinstance(message, Result | ErrorReply):
-                missing.remove(message.id)
-                replies[message.id] = message
-            else:
-                self.unasked.append(message)
-        return replies
+    def _file(self, message: Received) -> None:
+        if isinstance(message, Result | ErrorReply):
+            assert message.id not in self.replies, f"answered twice: {message}"
+            self.replies[message.id] = message
+        else:
+            self.unasked.append(message)
 
     def result(self, request_id: int) -> Any:
         reply = self.reply(request_id)
@@ -154,13 +158,13 @@ class ShellHost:
     def request(self) -> Request:
         """The next reverse request."""
         while not isinstance(message := self.next(), Request):
-            self.unasked.append(message)
+            self._file(message)
         return message
 
     def until(self, wanted: Callable[[Received], bool]) -> Received:
-        """The next message that is `wanted`; those before it go to `unasked`."""
+        """The next message that is `wanted`; those before it are filed."""
         while not wanted(message := self.next()):
-            self.unasked.append(message)
+            self._file(message)
         return message
 
     def events(self, request_id: int) -> list[Event]:

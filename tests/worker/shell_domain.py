@@ -15,7 +15,7 @@ from typing import Any
 
 from shell_scenes import SCENES, wait
 
-from dspash_protocol import Command, Fault, FaultKind
+from dspash_protocol import Command, EventKind, Fault, FaultKind
 from dspash_worker.call import Call
 from dspash_worker.domain import Domain
 
@@ -62,6 +62,12 @@ def fault_of(error: BaseException) -> Fault:
     return Fault(FaultKind.PROGRAM_ERROR, str(error), type=type(error).__name__)
 
 
+def play(_bench: Bench, call: Call) -> Any:
+    if call.args.get("tell"):
+        call.emit(EventKind.PROGRESS, "running")
+    return SCENES[call.args["scene"]](call)
+
+
 def load() -> Domain:
     gate = os.environ.get("SCENES_LOAD_GATE")
     while gate and not Path(gate).exists():
@@ -69,7 +75,7 @@ def load() -> Domain:
     if "SCENES_LOAD_FAILS" in os.environ:
         raise ImportError("no module of that name in /home/somebody/secret")
     handlers: dict[Command, Callable[[Any, Call], Any]] = {
-        Command.EXECUTE: lambda _bench, call: SCENES[call.args["scene"]](call),
+        Command.EXECUTE: play,
         Command.CREATE_MODULE: Bench.define,
         Command.FORWARD: Bench.forward,
         Command.STATS: lambda bench, _call: {"said": bench.said},

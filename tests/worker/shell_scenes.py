@@ -55,8 +55,7 @@ def swallow(call: Call) -> Any:
         try:
             wait(call)
         except CallCancelled:
-            continue
-    return "swallowed"
+            KEPT.append("swallowed")
 
 
 @scene
@@ -251,40 +250,43 @@ def ask_from_threads(call: Call) -> Any:
 @scene
 def ask_and_catch(call: Call) -> Any:
     """Ask again after every cancellation, as stubborn user code would."""
-    caught = 0
-    while True:
+    for _ in range(call.args["times"]):
         try:
             call.ask(ReverseCommand.TOOL_CALL, {})
         except CallCancelled:
-            caught += 1
-            if caught == call.args["times"]:
-                return caught
+            KEPT.append("caught")
 
 
 @scene
 def leave_thread(call: Call) -> Any:
-    """Return while a thread of this call still asks; a later call of `collect` tells what became of it."""
+    """Return while a thread of this call still asks; `collect` tells what became of it."""
+    asking = threading.Event()
 
     def late() -> None:
-        try:
-            call.ask(ReverseCommand.TOOL_CALL, {})
-        except BaseException as error:  # noqa: BLE001
-            KEPT.append(type(error).__name__)
-        try:
-            call.ask(ReverseCommand.TOOL_CALL, {})
-        except BaseException as error:  # noqa: BLE001
-            KEPT.append(type(error).__name__)
+        asking.set()
+        for _ in range(2):
+            try:
+                call.ask(ReverseCommand.TOOL_CALL, {"late": True})
+            except CallCancelled as error:
+                KEPT.append(type(error).__name__)
         call.emit(EventKind.PROGRESS, "after the end")
         LEFT.set()
 
+    LEFT.clear()
     threading.Thread(target=late).start()
-    while not call.args["linger"]:
-        break
+    asking.wait()
+    return late_return(call)
+
+
+def late_return(call: Call) -> str:
+    if call.full:
+        call.ask(ReverseCommand.METRIC_CALL, {})
     return "left"
 
 
 KEPT: list[str] = []
 LEFT = threading.Event()
+LEFT.set()
 
 
 @scene
