@@ -128,15 +128,24 @@ class App:
         *,
         id: str | None = None,
         tools: Tools = (),
+        module: Runnable | None = None,
+        reward: Metric | None = None,
+        cls: str | None = None,
         **config: Any,
     ) -> Module:
         """Create a module of `type` (predict, chain_of_thought, react …) for `signature`, in every worker.
 
         `signature` is a string (`"question, passages: list[str] -> answer"`) or a map of field lists. `config` goes
-        to the DSPy class (`max_iters=3`) or its LM calls (`temperature=0.7`). Raises InvalidInputError naming the
+        to the DSPy class (`max_iters=3`) or its LM calls (`temperature=0.7`). `best_of_n` and `refine` take another
+        `module` and a `reward`, a metric of inputs and prediction; `parallel` takes a `module`; `custom` takes `cls`,
+        an importable `"package.module:Class"`. Raises InvalidInputError naming the
         place when something does not fit.
         """
-        return self._define(*self._planned_module(type, signature, id, tools, config))
+        return self._define(
+            *self._planned_module(
+                type, id, tools, config, signature=signature, module=module, reward=reward, cls=cls
+            )
+        )
 
     async def amodule(
         self,
@@ -145,10 +154,17 @@ class App:
         *,
         id: str | None = None,
         tools: Tools = (),
+        module: Runnable | None = None,
+        reward: Metric | None = None,
+        cls: str | None = None,
         **config: Any,
     ) -> Module:
         """The same, awaited."""
-        return await self._adefine(*self._planned_module(type, signature, id, tools, config))
+        return await self._adefine(
+            *self._planned_module(
+                type, id, tools, config, signature=signature, module=module, reward=reward, cls=cls
+            )
+        )
 
     def program(
         self,
@@ -195,6 +211,7 @@ class App:
         """Remove a module or program from every worker."""
         self.call(Command.DELETE, {"id": runnable.id})
         self._toolbox.forget(runnable.id)
+        self._metrics.drop(runnable.create.get("reward"))
 
     # --- running ---
 
@@ -367,18 +384,33 @@ class App:
     # --- defining ---
 
     def _planned_module(
-        self, type_: str, signature: Any, id_: str | None, tools: Tools, config: Mapping[str, Any]
+        self,
+        type_: str,
+        id_: str | None,
+        tools: Tools,
+        config: Mapping[str, Any],
+        *,
+        signature: Any,
+        module: Runnable | None,
+        reward: Metric | None,
+        cls: str | None,
     ) -> tuple[Module, Mapping[str, Tool]]:
-        described = _described(tools)
+        inner = self._toolbox.of(module.id) if module is not None else {}
+        own = _described(tools)
+        parts = {
+            "signature": signature,
+            "module": None if module is None else module.id,
+            "reward": None if reward is None else self._metrics.keep(reward),
+            "class": cls,
+        }
         create: dict[str, Any] = {
             "id": id_ or f"{type_}-{next(self._numbers)}",
             "type": type_,
             "config": dict(config),
-            "tools": [tool.to_map() for tool in described.values()],
+            "tools": [tool.to_map() for tool in own.values()],
+            **{name: part for name, part in parts.items() if part is not None},
         }
-        if signature is not None:
-            create["signature"] = signature
-        return Module(self, create["id"], create), described
+        return Module(self, create["id"], create), {**inner, **own}
 
     def _planned_program(
         self,

@@ -36,24 +36,33 @@ class HostMetrics:
     @contextmanager
     def lent(self, metric: Metric) -> Generator[Any, None, None]:
         """What to put on the wire for `metric`, valid inside the block."""
+        wire_metric = self.keep(metric)
+        try:
+            yield wire_metric
+        finally:
+            self.drop(wire_metric)
+
+    def keep(self, metric: Metric) -> Any:
+        """What to put on the wire for `metric`, valid until it is dropped. Raises ConfigurationError if it is none."""
         if isinstance(metric, str):
-            yield metric
-        elif isinstance(metric, Mapping):
-            yield dict(cast("Mapping[str, Any]", metric))
-        elif callable(metric):
-            name = f"{getattr(metric, '__name__', 'metric')}-{next(self._numbers)}"
-            with self._lock:
-                self._functions[name] = metric
-            try:
-                yield {"host": name}
-            finally:
-                with self._lock:
-                    del self._functions[name]
-        else:
+            return metric
+        if isinstance(metric, Mapping):
+            return dict(cast("Mapping[str, Any]", metric))
+        if not callable(metric):
             problem = f"{type(metric).__name__} is no metric"
             raise ConfigurationError(
                 "metric", problem, "give a built-in's name or a function of example and prediction"
             )
+        with self._lock:
+            name = f"{getattr(metric, '__name__', 'metric')}-{next(self._numbers)}"
+            self._functions[name] = metric
+        return {"host": name}
+
+    def drop(self, wire_metric: Any) -> None:
+        """Forget a metric that was kept; nothing happens for one that is no host function."""
+        if isinstance(wire_metric, dict):
+            with self._lock:
+                self._functions.pop(cast("dict[str, str]", wire_metric).get("host", ""), None)
 
     def serve(self, ask: Ask) -> Any:
         """Answer `metric.call {name, example, prediction, trace?}`."""
