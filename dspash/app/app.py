@@ -395,7 +395,7 @@ class App:
         reward: Metric | None,
         cls: str | None,
     ) -> tuple[Module, Mapping[str, Tool]]:
-        inner = self._toolbox.of(module.id) if module is not None else {}
+        inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
         own = _described(tools)
         parts = {
             "signature": signature,
