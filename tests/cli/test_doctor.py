@@ -1,0 +1,101 @@
+"""The doctor: each check says what it found, and the way out where there is one to go."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dspash.bridge import Containment, ContainmentKind
+from dspash.cli.checks import (
+    NEWEST_DSPY,
+    OLDEST_DSPY,
+    Outcome,
+    check_containment,
+    check_dspy,
+    check_python,
+    check_worker,
+)
+from dspash.cli.entry import run
+
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("version", "outcome"),
+    [
+        ("3.4.1", Outcome.OK),
+        ("3.5.0rc1", Outcome.OK),
+        ("3.3.9", Outcome.FAILED),
+        ("3.6.0", Outcome.FAILED),
+        ("2.6.27", Outcome.FAILED),
+        (None, Outcome.FAILED),
+    ],
+)
+def test_a_dspy_that_does_not_fit_fails(version: str | None, outcome: Outcome) -> None:
+    check = check_dspy(version)
+
+    assert check.outcome is outcome
+    assert ("pip install" in check.way_out) == (outcome is Outcome.FAILED)
+
+
+def test_the_dspy_versions_are_those_of_the_package() -> None:
+    wanted = tomllib.loads(PROJECT.read_text())["project"]["dependencies"]
+    oldest = ".".join(map(str, OLDEST_DSPY))
+    too_new = f"{NEWEST_DSPY[0]}.{NEWEST_DSPY[1] + 1}"
+
+    assert f"dspy>={oldest},<{too_new}" in wanted
+    assert f"dspy>={oldest},<{too_new}" in check_dspy(None).way_out
+
+
+def test_an_old_python_fails() -> None:
+    assert check_python((3, 11, 0)).outcome is Outcome.OK
+    assert check_python((3, 10, 14)).outcome is Outcome.FAILED
+    assert check_python((3, 10, 14)).way_out
+
+
+@pytest.mark.parametrize(
+    ("system", "reason", "way_out"),
+    [
+        ("Linux", "bubblewrap (bwrap) is not installed", "install"),
+        ("Linux", "bubblewrap does not run here: No permissions to create a new namespace", "namespaces"),
+        ("Darwin", "PID namespaces are Linux's", "Linux"),
+    ],
+)
+def test_weaker_containment_says_why_and_what_to_do(system: str, reason: str, way_out: str) -> None:
+    check = check_containment(Containment(ContainmentKind.PROCESS_GROUP, reason=reason), system)
+
+    assert check.outcome is Outcome.WEAKER
+    assert reason in check.found
+    assert way_out in check.way_out
+
+
+def test_a_pid_namespace_is_full_containment() -> None:
+    check = check_containment(Containment(ContainmentKind.PID_NAMESPACE, ("bwrap",)), "Linux")
+
+    assert (check.outcome, check.way_out) == (Outcome.OK, "")
+
+
+def test_an_interpreter_without_a_worker_fails_with_its_last_words(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named dspash_worker' >&2\nexit 1\n")
+    python.chmod(0o755)
+
+    check = check_worker(python=str(python))
+
+    assert check.outcome is Outcome.FAILED
+    assert "given up" in check.found
+    assert "No module named dspash_worker" in check.details
+    assert str(python) in check.way_out
+
+
+@pytest.mark.timeout(60)
+def test_this_machine_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is True
+    assert [check["name"] for check in told["checks"]] == ["Python", "DSPy", "containment", "worker"]
+    assert "round trip" in told["checks"][-1]["found"]

@@ -1,0 +1,145 @@
+"""The main job as its users run it: the installed command, real workers, real data."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(90)
+
+COMMAND: Final = Path(sysconfig.get_path("scripts")) / "dspash"
+BOUND_S: Final = 60.0
+GONE_WITHIN_S: Final = 10.0
+
+
+def dspash_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "demo", *arguments], capture_output=True, text=True, timeout=BOUND_S, check=False
+    )
+
+
+def report_of(*arguments: str) -> dict[str, Any]:
+    """Run with --json; return its one line on stdout."""
+    done = dspash_demo("--json", *arguments)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    return json.loads(done.stdout)
+
+
+def test_the_own_questions_are_answered_better_after_optimisation() -> None:
+    report = report_of()
+
+    assert report["before"]["examples"] == report["after"]["examples"] == 79
+    assert report["before"]["failed"] == report["after"]["failed"] == 0
+    assert report["after"]["score"] > report["before"]["score"] + 0.2
+    assert report["after"]["f1_score"] > report["before"]["f1_score"]
+    # Two queries and an answer for each question, each a call that went through the gateway.
+    assert report["before"]["lm_calls"] == report["after"]["lm_calls"] == 3 * 79
+    assert report["optimization"]["lm_calls"] > 0
+    assert len(report["answers"]) == 3
+    assert all(answer["outputs"]["answer"] for answer in report["answers"])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("seed", [0, 1])
+def test_hotpotqa_is_answered_better_after_optimisation(shared_data: Path, seed: int) -> None:
+    report = report_of("--data", str(shared_data / "hotpotqa"), "--seed", str(seed))
+
+    assert report["before"]["examples"] == 30
+    assert report["before"]["failed"] == report["after"]["failed"] == 0
+    assert report["after"]["score"] > report["before"]["score"]
+    assert report["after"]["f1_score"] > report["before"]["f1_score"]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("seed", [0, 1])
+def test_intents_are_told_better_after_optimisation(shared_data: Path, seed: int) -> None:
+    report = report_of("--task", "intents", "--data", str(shared_data / "banking77"), "--seed", str(seed))
+
+    assert report["before"]["examples"] == 144
+    assert report["before"]["failed"] == report["after"]["failed"] == 0
+    assert report["after"]["score"] > report["before"]["score"] + 0.05
+    assert report["before"]["score"] == report["before"]["accuracy"]
+
+
+def test_the_outcome_does_not_depend_on_the_number_of_workers() -> None:
+    def outcome(workers: int) -> Any:
+        report = report_of("--workers", str(workers), "--seed", "3")
+        figures = [{**report[when], "seconds": None} for when in ("before", "after")]
+        return figures, report["answers"]
+
+    assert outcome(1) == outcome(2)
+
+
+def test_people_see_the_stages_the_answers_and_a_table() -> None:
+    done = dspash_demo()
+    lines = done.stdout.splitlines()
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    stages = ["start workers", "evaluate plain", "optimise", "evaluate optimised", "answer questions"]
+    assert [line.split(":")[0] for line in lines[1:6]] == stages
+    assert done.stdout.count("expected: ") == 3
+    assert any("exact match" in line and "%" in line for line in lines[-8:])
+
+
+def test_a_missing_folder_and_broken_json_are_one_line_each(tmp_path: Path) -> None:
+    broken = tmp_path / "train.json"
+    broken.write_text('[{"question": "Where?", "answer": "Rome", "context": [')
+    for folder, named in ((tmp_path / "nowhere", "there is no such file"), (tmp_path, "Invalid JSON")):
+        done = dspash_demo("--data", str(folder))
+
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert str(folder / "train.json") in done.stderr
+        assert named in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@contextmanager
+def running_demo() -> Generator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [COMMAND, "demo", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=BOUND_S)
+
+
+def wait_for_line(stream: IO[str], opening: str) -> str:
+    """Read lines until one begins so; return them all. Bounded by the test's own time limit."""
+    lines: list[str] = []
+    for line in stream:
+        lines.append(line)
+        if line.startswith(opening):
+            return "".join(lines)
+    raise AssertionError(f"it ended without {opening!r}: {''.join(lines)}")
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("stage", ["multi-hop questions", "start workers", "evaluate plain"])
+def test_ctrl_c_ends_it_and_all_its_workers(stage: str) -> None:
+    with running_demo() as demo:
+        assert demo.stderr is not None
+        told = wait_for_line(demo.stderr, stage)
+        started = psutil.Process(demo.pid).children(recursive=True)
+        demo.send_signal(signal.SIGINT)
+        out, err = demo.communicate(timeout=BOUND_S)
+
+        assert demo.returncode == 130, told + err
+        assert out == ""
+        assert err.splitlines()[-1] == "interrupted"
+        assert "Traceback" not in err
+        assert psutil.wait_procs(started, timeout=GONE_WITHIN_S)[1] == []
