@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -90,12 +90,12 @@ class GatewayEngine(_Borrowed):
     def complete(self, request: lm15.Request) -> lm15.Response:
         with _told_as_lm15():
             answer = current_call().ask(ReverseCommand.LM_COMPLETE, _args_of(request))
-            return _noted(response_from_dict(answer))
+            return _read(response_from_dict, answer)
 
     def stream(self, request: lm15.Request) -> Iterator[Any]:
         with _told_as_lm15():
             for item in current_call().ask_stream(ReverseCommand.LM_STREAM, _args_of(request)):
-                yield _noted(stream_event_from_dict(item))
+                yield _read(stream_event_from_dict, item)
 
     def close(self) -> None:
         """Nothing to close: the pipe is the worker's."""
@@ -107,14 +107,14 @@ class AsyncGatewayEngine(_Borrowed):
     async def complete(self, request: lm15.Request) -> lm15.Response:
         with _told_as_lm15():
             answer = await current_call().aask(ReverseCommand.LM_COMPLETE, _args_of(request))
-            return _noted(response_from_dict(answer))
+            return _read(response_from_dict, answer)
 
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
         items = current_call().aask_stream(ReverseCommand.LM_STREAM, _args_of(request))
         try:
             with _told_as_lm15():
                 async for item in items:
-                    yield _noted(stream_event_from_dict(item))
+                    yield _read(stream_event_from_dict, item)
         finally:
             await items.aclose()
 
@@ -161,15 +161,19 @@ def _args_of(request: lm15.Request) -> dict[str, Any]:
     return {"request": request_to_dict(request), "meta": meta}
 
 
-def _noted(answer: Any) -> Any:
-    """Keep what `answer`, a response or the end of a stream, says it used, for the history."""
-    usage, call = getattr(answer, "usage", None), current_lm_call()
+def _read(read: Callable[[Any], Any], answer: Any) -> Any:
+    """Read what the host answered, and keep for the history what it says was used."""
+    try:
+        value = read(answer)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise lm15.ServerError(f"the host's answer is no completion: {error!r}") from error
+    usage, call = getattr(value, "usage", None), current_lm_call()
     if usage is not None and call is not None:
         counts = {
             name: getattr(usage, name, None) for name in ("input_tokens", "output_tokens", "total_tokens")
         }
         call.usage.append({name: count for name, count in counts.items() if count is not None})
-    return answer
+    return value
 
 
 @contextmanager
@@ -181,5 +185,3 @@ def _told_as_lm15() -> Generator[None]:
         raise lm15_error_of(error.fault) from error
     except ConnectionError as error:
         raise lm15.TransportError(f"the host is gone: {error!r}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise lm15.ServerError(f"the host's answer is no completion: {error!r}") from error

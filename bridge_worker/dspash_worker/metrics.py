@@ -175,16 +175,16 @@ def read_reward(raw: object, *, path: str) -> Callable[[Mapping[str, Any], Any],
     def score(inputs: Mapping[str, Any], prediction: Any) -> float:
         return metric.judge(inputs, dict(prediction), None).score
 
-    return vars(load_module(text, "reward", {"score": score}, path=path, told=False))["reward"]
+    return load_module(text, "reward", {"score": score}, path=path, told=False)["reward"]
 
 
 def _metric_of_source(text: str, path: str) -> Metric:
     with of_program("metric"):
-        module = load_module(text, "metric", {"dspy": dspy}, path=path)
+        names = load_module(text, "metric", {"dspy": dspy}, path=path)
     functions = [
         value
-        for value in vars(module).values()
-        if inspect.isfunction(value) and value.__module__ == module.__name__
+        for value in names.values()
+        if inspect.isfunction(value) and value.__module__ == names["__name__"]
     ]
     found = next((function for function in functions if function.__name__ == "metric"), None)
     if found is None and len(functions) == 1:

@@ -137,12 +137,12 @@ def _class_in_text(
 ) -> type[dspy.Module]:
     """Run a text and return the `dspy.Module` class in it: the one that `class_name` names, or the only one."""
     with of_program(title):
-        module = load_module(text, title, {"dspy": dspy, **names}, path=f"{path}.source")
+        made = load_module(text, title, {"dspy": dspy, **names}, path=f"{path}.source")
     wanted = pick(args, "class_name", str, "text", path=path)
     classes = {
         name: value
-        for name, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, dspy.Module) and value.__module__ == module.__name__
+        for name, value in made.items()
+        if inspect.isclass(value) and issubclass(value, dspy.Module) and value.__module__ == made["__name__"]
     }
     if wanted is not None:
         if wanted not in classes:
@@ -191,7 +191,7 @@ def _attribute(name: object, path: str) -> str:
     return name
 
 
-_TAKEN: Final = frozenset(dir(dspy.Module)) | {"history", "callbacks"}
+_TAKEN: Final = frozenset(dir(dspy.Module)) | {"forward", "aforward", "history", "callbacks"}
 
 
 def _read_spec(args: Mapping[str, Any], path: str) -> SignatureSpec | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from typing import Any, cast
+
+from dspy import lm15
+from dspy._vendor.lm15.serde import response_from_dict, response_to_dict, stream_event_to_dict
 
 from dspash_protocol import Command, EventKind, Fault, FaultError, FaultKind, ReverseCommand, check_value
 from dspash_worker.call import Call
@@ -13,7 +17,7 @@ from dspash_worker.commands import HANDLERS
 from dspash_worker.faults import fault_of
 from dspash_worker.workbench import Workbench
 
-__all__ = ["LocalCall", "LocalWorker"]
+__all__ = ["LocalCall", "LocalWorker", "chat_text", "completion", "completion_events"]
 
 
 class LocalCall:
@@ -134,3 +138,38 @@ class LocalWorker:
     def events(self, kind: EventKind) -> list[Any]:
         """Return what the latest call has told of this kind."""
         return [] if self.last is None else [data for told, data in self.last.events if told is kind]
+
+
+def completion(text: str, *, model: str = "scripted") -> dict[str, Any]:
+    """Return what `lm.complete` answers when the model says `text`."""
+    words = len(text.split())
+    response = lm15.Response(
+        id=None,
+        model=model,
+        message=lm15.Message.assistant([lm15.TextPart(text)]),
+        finish_reason="stop",
+        usage=lm15.Usage(input_tokens=words, output_tokens=words, total_tokens=2 * words),
+    )
+    return response_to_dict(response)
+
+
+def completion_events(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what `lm.stream` sends for the same answer, a few characters at a time."""
+    whole = [
+        stream_event_to_dict(event) for event in lm15.response_to_events(response_from_dict(dict(answer)))
+    ]
+    pieces: list[dict[str, Any]] = []
+    for event in whole:
+        text = event["delta"].get("text", "") if event["type"] == "delta" else ""
+        cut = [text[at : at + 6] for at in range(0, len(text), 6)]
+        pieces += [{**event, "delta": {**event["delta"], "text": piece}} for piece in cut] or [event]
+    return pieces
+
+
+def chat_text(**fields: Any) -> str:
+    """Return output fields as a model writes them for DSPy's chat adapter."""
+    written = [
+        f"[[ ## {name} ## ]]\n{value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in fields.items()
+    ]
+    return "\n\n".join([*written, "[[ ## completed ## ]]"])

@@ -139,7 +139,7 @@ def _host_function(name: str, desc: str, schemas: Mapping[str, Any], path: str) 
         "{" + ", ".join(f"{argument!r}: {argument}" for argument in schemas) + "}" if schemas else "arguments"
     )
     text = f"def {name}({signature}):\n    {desc!r}\n    return {ASK_HOST}({name!r}, {passed})\n"
-    function = vars(load_module(text, f"tool {name}", {ASK_HOST: ask_host}, path=path, told=False))[name]
+    function = load_module(text, f"tool {name}", {ASK_HOST: ask_host}, path=path, told=False)[name]
     function.__annotations__ = annotations
     return function
 

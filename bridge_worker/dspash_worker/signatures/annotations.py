@@ -23,9 +23,10 @@ from dspash_protocol.signature import (
     SpecialName,
     Type,
     UnionOf,
+    check_value_type,
 )
 
-__all__ = ["annotation_of", "needs_building", "without_shadow_warnings"]
+__all__ = ["annotation_of", "media_built", "needs_building", "without_shadow_warnings"]
 
 _SCALARS: Final[dict[ScalarName, Any]] = {
     ScalarName.STR: str,
@@ -45,6 +46,7 @@ _SPECIALS: Final[dict[SpecialName, Any]] = {
     SpecialName.TOOL_CALLS: dspy.ToolCalls,
     SpecialName.REASONING: dspy.Reasoning,
 }
+_MEDIA: Final = (SpecialName.IMAGE, SpecialName.AUDIO, SpecialName.FILE)
 _filters = threading.Lock()
 
 
@@ -78,6 +80,31 @@ def needs_building(type_: Type) -> bool:
             return any(needs_building(member) for member in members)
         case _:
             return False
+
+
+def media_built(type_: Type, value: Any) -> Any:
+    """Return `value` with every picture, sound and file in it built that was given as a URL, a data URI or bytes.
+
+    Pydantic takes these in their full form only; everything else it builds by itself.
+    """
+    match type_:
+        case DspyType(special) if special in _MEDIA and isinstance(value, str | bytes):
+            return _SPECIALS[special](value)
+        case ListOf(item) if isinstance(value, list):
+            return [media_built(item, element) for element in value]
+        case MapOf(_, item) if isinstance(value, dict):
+            return {key: media_built(item, element) for key, element in value.items()}
+        case ObjectOf(fields) if isinstance(value, dict):
+            types = {field.name: field.type for field in fields}
+            return {
+                key: media_built(types[key], element) if key in types else element
+                for key, element in value.items()
+            }
+        case UnionOf(members):
+            fitting = (member for member in members if not check_value_type(member, value))
+            return next((media_built(member, value) for member in fitting), value)
+        case _:
+            return value
 
 
 @contextmanager

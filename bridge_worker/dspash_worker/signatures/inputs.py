@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import pydantic
 
-from dspash_protocol.signature import Problem, SignatureSpec, check_inputs, closest
+from dspash_protocol.signature import Problem, SignatureSpec, Type, check_inputs, closest
 from dspash_worker.refusal import invalid_inputs
-from dspash_worker.signatures.annotations import annotation_of, needs_building
+from dspash_worker.signatures.annotations import annotation_of, media_built, needs_building
 from dspash_worker.wire_types import from_wire
 
 __all__ = ["AnyInputs", "Inputs", "NamedInputs", "SignatureInputs", "inputs_of_function"]
@@ -36,11 +36,13 @@ class SignatureInputs:
 
     spec: SignatureSpec
     also: frozenset[str] = frozenset()
-    _builders: Mapping[str, pydantic.TypeAdapter[Any]] = field(init=False, repr=False, compare=False)
+    _builders: Mapping[str, tuple[Type, pydantic.TypeAdapter[Any]]] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         builders = {
-            part.name: pydantic.TypeAdapter(annotation_of(part.type, name=part.name))
+            part.name: (part.type, pydantic.TypeAdapter(annotation_of(part.type, name=part.name)))
             for part in self.spec.inputs
             if needs_building(part.type)
         }
@@ -55,9 +57,9 @@ class SignatureInputs:
         if problems or not isinstance(given, Mapping):
             raise invalid_inputs(problems)
         inputs: dict[str, Any] = _from_wire(given, path)
-        for name, builder in self._builders.items():
+        for name, (type_, builder) in self._builders.items():
             if inputs.get(name) is not None:
-                inputs[name] = _build(builder, inputs[name], f"{path}.{name}")
+                inputs[name] = _build(type_, builder, inputs[name], f"{path}.{name}")
         return inputs
 
 
@@ -126,16 +128,18 @@ def _from_wire(given: Mapping[str, Any], path: str) -> dict[str, Any]:
     return {name: from_wire(value, path=f"{path}.{name}") for name, value in given.items()}
 
 
-def _build(builder: pydantic.TypeAdapter[Any], value: Any, path: str) -> Any:
+def _build(type_: Type, builder: pydantic.TypeAdapter[Any], value: Any, path: str) -> Any:
     try:
-        return builder.validate_python(value)
+        return builder.validate_python(media_built(type_, value))
     except pydantic.ValidationError as error:
-        raise invalid_inputs(
-            [
-                Problem(path + "".join(f"[{step!r}]" for step in told["loc"]), told["msg"])
-                for told in error.errors(include_url=False, include_input=False)
-            ]
-        ) from None
+        told = error.errors(include_url=False, include_input=False)
+        raise invalid_inputs([Problem(path + _steps(one["loc"]), one["msg"]) for one in told]) from None
+    except (ValueError, TypeError) as error:
+        raise invalid_inputs([Problem(path, str(error))]) from None
+
+
+def _steps(place: tuple[int | str, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
 
 
 def _unknown(path: str, name: str, known: Iterable[str]) -> Problem:

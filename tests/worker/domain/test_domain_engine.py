@@ -1,0 +1,253 @@
+"""DSPy reaches a model through the host alone, and every trap on that way is stepped around."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from typing import Any, cast
+
+import dspy
+import pytest
+from dspy import lm15
+
+from dspash_protocol import Command, Fault, FaultError, FaultKind, ReverseCommand
+from dspash_worker.cancellation import CallCancelled
+from dspash_worker.current import CALL_SETTING, current_call, running
+from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine, lm15_error_of
+from dspash_worker.testing import LocalCall, LocalWorker, chat_text, completion, completion_events
+
+STATED = Capabilities(
+    supports_function_calling=True,
+    supports_reasoning=True,
+    supported_params=frozenset({"temperature", "tools"}),
+)
+
+
+def rollouts(worker: LocalWorker) -> list[int | None]:
+    assert worker.last is not None
+    return [
+        args["meta"].get("rollout_id")
+        for command, args in worker.last.asked
+        if command is ReverseCommand.LM_COMPLETE
+    ]
+
+
+def lm_fault(**details: Any) -> FaultError:
+    return FaultError(Fault(FaultKind.LM_ERROR, "no luck", details=details))
+
+
+def test_request_and_meta_travel_as_plain_maps(scripted: Any) -> None:
+    worker = scripted({"answer": "Paris"})
+    worker.call(
+        "create_module", id="qa", type="predict", signature="question -> answer", config={"temperature": 0.5}
+    )
+    assert worker.call("forward", module_id="qa", inputs={"question": "Capital?"}) == {"answer": "Paris"}
+    ((command, args),) = worker.last.asked
+    assert command is ReverseCommand.LM_COMPLETE
+    assert args["meta"] == {"model": "scripted"}
+    assert args["request"]["config"] == {"temperature": 0.5}
+    assert args["request"]["messages"][-1]["parts"][0]["text"].startswith("[[ ## question ## ]]\nCapital?")
+
+
+def test_rollout_id_reaches_the_host_in_every_attempt_of_best_of_n(scripted: Any) -> None:
+    worker = scripted({"answer": "a"}, {"answer": "b"}, {"answer": "c"})
+    worker.answers[ReverseCommand.METRIC_CALL] = lambda args: float(args["prediction"]["answer"] == "c")
+    worker.call(
+        "create_module",
+        id="best",
+        type="best_of_n",
+        module={"type": "predict", "signature": "question -> answer"},
+        reward={"host": "is_c"},
+        config={"N": 3, "threshold": 1.0},
+    )
+    assert worker.call("forward", module_id="best", inputs={"question": "?"}) == {"answer": "c"}
+    assert rollouts(worker) == [0, 1, 2]
+
+
+def test_rollout_id_reaches_the_host_from_async_calls_and_streams() -> None:
+    call = LocalCall(
+        Command.FORWARD,
+        {},
+        answers={
+            ReverseCommand.LM_COMPLETE: lambda _args: completion(chat_text(answer="x")),
+            ReverseCommand.LM_STREAM: lambda _args: completion_events(completion(chat_text(answer="x"))),
+        },
+    )
+    worker = LocalWorker()
+    with worker.workbench.context(cast("Any", call)):
+        predict = dspy.Predict("question -> answer", rollout_id=5, temperature=1.0)
+        assert asyncio.run(predict.acall(question="?")).answer == "x"
+        streamed: Any = dspy.streamify(predict, async_streaming=False)
+        assert list(streamed(question="?"))[-1].answer == "x"
+    assert [(command, args["meta"]["rollout_id"]) for command, args in call.asked] == [
+        (ReverseCommand.LM_COMPLETE, 5),
+        (ReverseCommand.LM_STREAM, 5),
+    ]
+
+
+def test_several_completions_are_several_requests(scripted: Any) -> None:
+    worker = scripted({"answer": "a"}, {"answer": "b"})
+    worker.call(
+        "create_module", id="m", type="predict", signature="q -> answer", config={"n": 2, "temperature": 1.0}
+    )
+    answer = worker.call("forward", module_id="m", inputs={"q": "?"}, detail=True)
+    assert answer["completions"] == [{"answer": "a"}, {"answer": "b"}]
+    assert len(worker.last.asked) == 2
+
+
+def test_stated_capabilities_shape_the_prompt(scripted: Any) -> None:
+    worker = scripted('{"answer": "Paris"}')
+    worker.call("configure", adapter="json")
+    worker.call("create_module", id="m", type="predict", signature="q -> answer")
+    worker.call("forward", module_id="m", inputs={"q": "?"})
+    assert "response_format" not in worker.last.asked[0][1]["request"].get("config", {})
+    stated = {"supports_response_schema": True, "supported_params": ["response_format"], "of_a_newer_host": 1}
+    worker.call("configure", lm={"model": "scripted", "capabilities": stated})
+    worker.call("forward", module_id="m", inputs={"q": "?"})
+    assert "response_format" in worker.last.asked[0][1]["request"]["config"]
+
+
+def test_engines_are_borrowed_by_copies_and_come_back_from_pickles() -> None:
+    for kind in (GatewayEngine, AsyncGatewayEngine):
+        engine = kind("m", STATED)
+        assert copy.deepcopy(engine) is engine
+        restored = pickle.loads(pickle.dumps(engine))
+        assert (type(restored), restored.model, restored.capabilities) == (kind, "m", STATED)
+        again = kind.load_state(engine.dump_state())
+        assert (again.model, again.capabilities) == ("m", STATED)
+    lm = dspy.LM(
+        "m", engine=GatewayEngine("m", STATED), async_engine=AsyncGatewayEngine("m", STATED), cache=False
+    )
+    assert (lm.supports_function_calling, lm.supports_reasoning, lm.supports_response_schema) == (
+        True,
+        True,
+        False,
+    )
+    assert copy.deepcopy(lm).engine is lm.engine
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (
+            Fault(FaultKind.LM_ERROR, "m", details={"code": "rate_limit", "retry_after": 2.5}),
+            dspy.LMRateLimitError,
+        ),
+        (Fault(FaultKind.LM_ERROR, "m", details={"code": "context_length"}), dspy.ContextWindowExceededError),
+        (Fault(FaultKind.LM_ERROR, "m", details={"code": "auth", "status": 401}), dspy.LMAuthError),
+        (Fault(FaultKind.LM_ERROR, "m"), dspy.LMProviderError),
+        (Fault(FaultKind.TIMEOUT, "m"), dspy.LMTimeoutError),
+        (Fault(FaultKind.UNAVAILABLE, "m"), dspy.LMServerError),
+        (Fault(FaultKind.TOO_LARGE, "m"), dspy.LMInvalidRequestError),
+    ],
+)
+def test_faults_of_the_host_are_the_errors_that_dspy_knows(fault: Fault, error: type[Exception]) -> None:
+    def fail(_args: Any) -> Any:
+        raise FaultError(fault)
+
+    call = LocalCall(Command.FORWARD, {}, answers={ReverseCommand.LM_COMPLETE: fail})
+    with LocalWorker().workbench.context(cast("Any", call)), pytest.raises(error) as caught:
+        dspy.Predict("q -> a")(q="?")
+    assert getattr(caught.value, "retry_after", None) == fault.details.get("retry_after")
+
+
+def test_context_length_errors_let_react_truncate(scripted: Any) -> None:
+    worker = scripted(
+        {"next_thought": "look", "next_tool_name": "search", "next_tool_args": {"query": "x"}},
+        lm_fault(code="context_length"),
+        {"reasoning": "r", "answer": "done"},
+    )
+    worker.call("create_module", id="a", type="react", signature="question -> answer", tools=["search"])
+    assert worker.call("forward", module_id="a", inputs={"question": "?"})["answer"] == "done"
+
+
+def test_a_vanished_pipe_is_a_transport_error() -> None:
+    def vanish(_args: Any) -> Any:
+        raise ConnectionError
+
+    call = LocalCall(
+        Command.FORWARD, {}, answers={ReverseCommand.LM_COMPLETE: vanish, ReverseCommand.LM_STREAM: vanish}
+    )
+    request = lm15.Request(model="m", messages=(lm15.Message.user("?"),))
+    with LocalWorker().workbench.context(cast("Any", call)):
+        with pytest.raises(lm15.TransportError, match="ConnectionError"):
+            GatewayEngine("m", STATED).complete(request)
+        with pytest.raises(lm15.TransportError, match="ConnectionError"):
+            list(GatewayEngine("m", STATED).stream(request))
+        with pytest.raises(lm15.TransportError, match="ConnectionError"):
+            asyncio.run(AsyncGatewayEngine("m", STATED).complete(request))
+
+
+@pytest.mark.parametrize("answer", [{}, {"model": "m"}, {"message": 7}, None, []])
+def test_an_answer_that_is_no_completion_is_the_hosts_fault(answer: Any) -> None:
+    call = LocalCall(Command.FORWARD, {}, answers={ReverseCommand.LM_COMPLETE: lambda _args: answer})
+    with (
+        LocalWorker().workbench.context(cast("Any", call)),
+        pytest.raises(dspy.LMServerError, match="no completion"),
+    ):
+        dspy.Predict("q -> a")(q="?")
+
+
+def test_cancellation_passes_through_user_code_that_catches_exceptions(scripted: Any) -> None:
+    worker = scripted({"answer": "x"})
+    worker.call("create_module", id="m", type="predict", signature="q -> answer")
+    swallow = "try:\n    result = self.m(q=q)\nexcept Exception:\n    result = {'answer': 'swallowed'}\n"
+    worker.call("create_program", id="p", forward_fn=swallow, modules=[{"id": "m"}])
+    call = LocalCall(Command.EXECUTE, {"program_id": "p", "inputs": {"q": "?"}}, answers=worker.answers)
+    call.cancelled = "enough"
+    from dspash_worker.running import execute
+
+    with pytest.raises(CallCancelled):
+        execute(worker.workbench, cast("Any", call))
+
+
+def test_a_thread_without_settings_belongs_to_the_only_call() -> None:
+    first, second = LocalCall(Command.FORWARD, {}), LocalCall(Command.FORWARD, {})
+    with pytest.raises(RuntimeError, match="belongs to no call"):
+        current_call()
+    with running(cast("Any", first)):
+        assert current_call() is first
+        with running(cast("Any", second)):
+            with pytest.raises(RuntimeError, match="2 are running"):
+                current_call()
+            with dspy.context(**{CALL_SETTING: second}):
+                assert current_call() is second
+
+
+def test_error_carries_the_hosts_own_fault() -> None:
+    fault = Fault(FaultKind.LM_ERROR, "quota", details={"code": "billing", "provider": "acme"})
+    error = lm15_error_of(fault)
+    assert isinstance(error, lm15.BillingError)
+    assert (error.provider, error.message) == ("acme", "quota")
+
+
+def test_history_is_bounded_and_kept_by_the_worker_alone(scripted: Any) -> None:
+    worker = scripted({"answer": "x"})
+    worker.call(
+        "create_module",
+        id="m",
+        type="predict",
+        signature="q -> answer",
+        config={"rollout_id": 3, "temperature": 1.0},
+    )
+    for number in range(103):
+        worker.call("forward", module_id="m", inputs={"q": str(number)})
+    (latest,) = worker.call("inspect_history")["history"]
+    assert latest["number"] == 103
+    assert latest["rollout_id"] == 3
+    assert latest["options"] == {"temperature": 1.0}
+    assert latest["messages"][-1]["content"].startswith("[[ ## q ## ]]\n102")
+    assert latest["outputs"] == [chat_text(answer="x")]
+    assert latest["usage"][0]["total_tokens"] > 0
+    assert len(worker.call("inspect_history", n=1000)["history"]) == 100
+    assert worker.call("inspect_history", n=0) == {"history": []}
+    lm = worker.workbench.configuration(worker.last).lm
+    assert lm.history == []
+
+
+def test_failed_calls_are_in_the_history_too(scripted: Any) -> None:
+    worker = scripted(lm_fault(code="auth"))
+    worker.call("create_module", id="m", type="predict", signature="q -> answer")
+    worker.fault("forward", module_id="m", inputs={"q": "?"})
+    assert "no luck" in worker.call("inspect_history")["history"][0]["error"]

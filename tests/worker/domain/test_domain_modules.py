@@ -1,0 +1,472 @@
+"""Every module type is made, run and refused as its row of the table says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dspash_protocol import FaultKind, ReverseCommand
+from dspash_worker.module_types import MODULE_TYPES
+from dspash_worker.testing import LocalWorker
+
+SEARCH = {
+    "name": "search",
+    "desc": "Find passages",
+    "args": {"query": {"type": "string"}, "k": {"type": "integer", "default": 2}},
+}
+ADD = {"name": "add", "desc": "Add two numbers", "args": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+QA = "question -> answer"
+PLAIN = {"type": "predict", "signature": QA}
+
+code_writers = pytest.mark.filterwarnings(
+    "ignore:(ProgramOfThought|CodeAct) is deprecated:DeprecationWarning"
+)
+
+
+def asked(worker: LocalWorker, command: ReverseCommand) -> list[Any]:
+    assert worker.last is not None
+    return [args for told, args in worker.last.asked if told is command]
+
+
+def prompt_of(args: Any) -> str:
+    request = args["request"]
+    return request.get("system", "") + "".join(
+        part["text"] for message in request["messages"] for part in message["parts"]
+    )
+
+
+def run(worker: LocalWorker, inputs: dict[str, Any], **create: Any) -> dict[str, Any]:
+    worker.call("create_module", id="m", **create)
+    return worker.call("forward", module_id="m", inputs=inputs)
+
+
+def test_predict_answers_with_its_output_fields(scripted: Any) -> None:
+    worker = scripted({"answer": "Paris", "confidence": 0.9})
+    made = worker.call(
+        "create_module",
+        id="m",
+        type="predict",
+        signature="question -> answer, confidence: float",
+        tools=[],
+        config={},
+    )
+    assert made == {"id": "m", "type": "predict", "signature": "question -> answer, confidence: float"}
+    assert worker.call("forward", module_id="m", inputs={"question": "?"}) == {
+        "answer": "Paris",
+        "confidence": 0.9,
+    }
+
+
+def test_chain_of_thought_reasons_first(scripted: Any) -> None:
+    worker = scripted({"reasoning": "because", "answer": "Paris"})
+    assert run(worker, {"question": "?"}, type="chain_of_thought", signature=QA) == {
+        "reasoning": "because",
+        "answer": "Paris",
+    }
+
+
+def test_types_are_found_in_the_spelling_of_their_class(scripted: Any) -> None:
+    worker = scripted({"reasoning": "r", "answer": "a"})
+    assert (
+        worker.call("create_module", id="m", type="ChainOfThought", signature=QA)["type"]
+        == "chain_of_thought"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The 'prefix' argument:DeprecationWarning")  # DSPy's own, in this module
+def test_multi_chain_comparison_weighs_completions(scripted: Any) -> None:
+    worker = scripted({"rationale": "both", "answer": "b"})
+    completions = [{"reasoning": "one", "answer": "a"}, {"reasoning": "two", "answer": "b"}]
+    answer = run(
+        worker,
+        {"question": "?", "completions": completions},
+        type="multi_chain_comparison",
+        signature=QA,
+        config={"M": 2, "max_tokens": 50},
+    )
+    assert answer == {"rationale": "both", "answer": "b"}
+    (request,) = asked(worker, ReverseCommand.LM_COMPLETE)
+    assert request["request"]["config"] == {"temperature": 0.7, "max_tokens": 50}
+    assert "I'm trying to two" in prompt_of(request)
+
+
+def test_react_calls_host_tools_and_answers(offline: LocalWorker) -> None:
+    answer = run(
+        offline,
+        {"question": "Who built it?"},
+        type="react",
+        signature=QA,
+        tools=[SEARCH],
+        config={"max_iters": 3},
+    )
+    assert answer["trajectory"]["tool_name_0"] == "search"
+    assert answer["trajectory"]["observation_0"] == ["Who built it?: passage 0", "Who built it?: passage 1"]
+    assert asked(offline, ReverseCommand.TOOL_CALL)[0] == {
+        "name": "search",
+        "args": {"query": "Who built it?", "k": 2},
+    }
+
+
+def test_react_v2_submits_its_answer(offline: LocalWorker) -> None:
+    answer = run(
+        offline,
+        {"question": "Who built it?"},
+        type="react_v2",
+        signature=QA,
+        tools=[SEARCH],
+        config={"max_iters": 3},
+    )
+    assert answer["termination_reason"] == "submit"
+    assert answer["history"]["$dspy"] == "History"
+    assert asked(offline, ReverseCommand.TOOL_CALL)
+
+
+@code_writers
+def test_program_of_thought_runs_the_code_that_the_model_writes(scripted: Any) -> None:
+    worker = scripted(
+        {"reasoning": "compute", "generated_code": "SUBMIT({'answer': 6 * 7})"},
+        {"reasoning": "done", "answer": "42"},
+    )
+    answer = run(worker, {"question": "?"}, type="program_of_thought", signature="question -> answer: int")
+    assert answer["answer"] == 42
+    assert '{"answer": 42}' in prompt_of(asked(worker, ReverseCommand.LM_COMPLETE)[-1])
+
+
+@code_writers
+def test_code_act_calls_host_tools_from_the_code_that_the_model_writes(scripted: Any) -> None:
+    worker = scripted(
+        {"generated_code": "total = add(40, b=2)\nprint(total)", "finished": True},
+        {"reasoning": "done", "answer": "42"},
+    )
+    answer = run(
+        worker, {"question": "?"}, type="code_act", signature=QA, tools=[ADD], config={"max_iters": 2}
+    )
+    assert answer["trajectory"]["code_output_0"] == '"42"'
+    assert asked(worker, ReverseCommand.TOOL_CALL) == [{"name": "add", "args": {"a": 40, "b": 2}}]
+
+
+def test_rlm_looks_into_its_inputs_with_code(scripted: Any) -> None:
+    worker = scripted(
+        {"reasoning": "look", "code": "found = search(query='x', k=1)\nprint(context, found)"},
+        {"reasoning": "done", "code": "SUBMIT(context.split()[0])"},
+    )
+    answer = run(
+        worker,
+        {"context": "needle in hay", "query": "?"},
+        type="rlm",
+        signature="context, query -> answer",
+        tools=[SEARCH],
+    )
+    assert answer["answer"] == "needle"
+    assert asked(worker, ReverseCommand.TOOL_CALL) == [{"name": "search", "args": {"query": "x", "k": 1}}]
+    assert "needle in hay ['x: passage 0']" in str(answer["trajectory"])
+
+
+def test_best_of_n_keeps_the_best_by_a_reward_given_as_text(scripted: Any) -> None:
+    worker = scripted({"answer": "no"}, {"answer": "it is in Paris"})
+    worker.call(
+        "create_module",
+        id="m",
+        type="best_of_n",
+        module={"type": "predict", "signature": "context: list[str], answer_hint -> answer"},
+        reward={
+            "source": "def metric(inputs, prediction):\n    return float('Paris' in prediction.answer)\n"
+        },
+        config={"N": 2, "threshold": 1.0},
+    )
+    assert worker.call("forward", module_id="m", inputs={"context": ["x"], "answer_hint": "y"}) == {
+        "answer": "it is in Paris"
+    }
+
+
+def test_failed_attempts_of_one_call_do_not_count_in_the_next(scripted: Any) -> None:
+    worker = scripted("nonsense", "nonsense", {"answer": "fine"})
+    worker.answers[ReverseCommand.METRIC_CALL] = lambda _args: 1.0
+    worker.call(
+        "create_module",
+        id="m",
+        type="best_of_n",
+        module=PLAIN,
+        reward={"host": "r"},
+        config={"N": 2, "threshold": 1.0},
+    )
+    before = worker.workbench.definitions()[0].module
+    assert worker.call("forward", module_id="m", inputs={"question": "?"}) == {"answer": "fine"}
+    assert vars(before)["fail_count"] == 2
+
+
+def test_refine_asks_for_advice_and_uses_it(scripted: Any) -> None:
+    worker = scripted(
+        {"answer": "short"},
+        {"discussion": "too short", "advice": {"self": "say more"}},
+        {"answer": "much longer"},
+    )
+    worker.answers[ReverseCommand.METRIC_CALL] = lambda args: float(len(args["prediction"]["answer"]) > 6)
+    answer = run(
+        worker,
+        {"question": "?"},
+        type="refine",
+        module=PLAIN,
+        reward={"host": "length"},
+        config={"N": 2, "threshold": 1.0},
+    )
+    assert answer == {"answer": "much longer"}
+    prompts = [prompt_of(args) for args in asked(worker, ReverseCommand.LM_COMPLETE)]
+    assert "Reward of a prediction by 'length'" in prompts[1]
+    assert "say more" in prompts[2]
+
+
+def test_parallel_runs_a_list_and_keeps_failures_in_their_place(scripted: Any) -> None:
+    def answer(args: Any) -> Any:
+        from dspash_worker.testing import chat_text, completion
+
+        return completion("nonsense" if "two" in prompt_of(args) else chat_text(answer="ok"))
+
+    worker = scripted("unused")
+    worker.answers[ReverseCommand.LM_COMPLETE] = answer
+    worker.call("create_module", id="m", type="parallel", module=PLAIN, config={"num_threads": 3})
+    inputs = {"inputs": [{"question": word} for word in ("one", "two", "three")]}
+    result = worker.call("forward", module_id="m", inputs=inputs)
+    assert result["results"] == [{"answer": "ok"}, None, {"answer": "ok"}]
+    assert [error is None for error in result["errors"]] == [True, False, True]
+    assert worker.call("forward", module_id="m", inputs={"inputs": []}) == {"results": [], "errors": []}
+
+
+def test_custom_makes_any_importable_module_class(scripted: Any) -> None:
+    worker = scripted({"reasoning": "r", "answer": "a"})
+    create = {
+        "type": "custom",
+        "class": "dspy:ChainOfThought",
+        "signature": QA,
+        "config": {"temperature": 0.1},
+    }
+    assert run(worker, {"question": "?"}, **create) == {"reasoning": "r", "answer": "a"}
+
+
+def test_every_row_of_the_table_is_made_by_a_test() -> None:
+    tested = "predict chain_of_thought multi_chain_comparison react react_v2 program_of_thought code_act rlm best_of_n refine parallel"
+    assert sorted(MODULE_TYPES) == sorted(tested.split())
+
+
+def test_options_of_the_lm_reach_the_predictors_inside_an_agent(offline: LocalWorker) -> None:
+    run(
+        offline,
+        {"question": "?"},
+        type="react",
+        signature=QA,
+        tools=[SEARCH],
+        config={"max_iters": 1, "temperature": 0.3},
+    )
+    assert all(
+        args["request"]["config"] == {"temperature": 0.3}
+        for args in asked(offline, ReverseCommand.LM_COMPLETE)
+    )
+
+
+def test_state_given_with_a_module_is_in_its_prompt(scripted: Any) -> None:
+    worker = scripted({"answer": "a"})
+    state = {"instructions": "Answer like a pirate.", "demos": [{"question": "Who?", "answer": "Arr"}]}
+    run(worker, {"question": "?"}, **PLAIN, state=state)
+    prompt = prompt_of(asked(worker, ReverseCommand.LM_COMPLETE)[0])
+    assert "Answer like a pirate." in prompt
+    assert "Arr" in prompt
+
+
+def test_the_same_id_again_replaces(scripted: Any) -> None:
+    worker = scripted({"answer": "a"})
+    worker.call("create_module", id="m", **PLAIN)
+    worker.call("create_module", id="m", type="predict", signature="topic -> answer")
+    assert worker.call("forward", module_id="m", inputs={"topic": "x"}) == {"answer": "a"}
+
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"signature": QA}, "$.type", "is no module type"),
+    ({"type": "predct", "signature": QA}, "$.type", "did you mean 'predict'?"),
+    ({"type": "predict"}, "$.signature", "missing: predict is made of one"),
+    (
+        {"type": "predict", "signature": "a -> b: strng"},
+        "$.signature",
+        "field 'b', character 8: 'strng' is no type",
+    ),
+    (
+        {"type": "predict", "signature": {"outputs": [{"name": "b", "type": 7}]}},
+        "$.signature.outputs[0].type",
+        "text",
+    ),
+    (
+        {"type": "predict", "signature": QA, "config": {"temprature": 1}},
+        "$.config.temprature",
+        "did you mean 'temperature'?",
+    ),
+    (
+        {"type": "predict", "signature": QA, "config": {"temperature": "hot"}},
+        "$.config.temperature",
+        "int or float is wanted, this is str",
+    ),
+    (
+        {"type": "predict", "signature": QA, "config": {"n": True}},
+        "$.config.n",
+        "int is wanted, this is bool",
+    ),
+    ({"type": "predict", "signature": QA, "config": []}, "$.config", "a map is wanted"),
+    ({"type": "predict", "signature": QA, "tools": ["search"]}, "$.tools", "types with tools are react"),
+    (
+        {"type": "react", "signature": QA, "config": {"max_iters": "3"}},
+        "$.config.max_iters",
+        "int is wanted, this is str",
+    ),
+    (
+        {"type": "react", "signature": QA, "config": {"max_iter": 3}},
+        "$.config.max_iter",
+        "did you mean 'max_iters'?",
+    ),
+    (
+        {"type": "react", "signature": QA, "tools": "search"},
+        "$.tools",
+        "a list of tools is wanted, this is str",
+    ),
+    ({"type": "react", "signature": QA, "tools": [{"nam": "x"}]}, "$.tools[0].nam", "did you mean 'name'?"),
+    (
+        {"type": "react", "signature": QA, "tools": ["a b"]},
+        "$.tools[0].name",
+        "cannot be called in a program",
+    ),
+    ({"type": "react", "signature": QA, "tools": ["a", "a"]}, "$.tools[1]", "occurs twice"),
+    (
+        {"type": "react", "signature": QA, "tools": [{"name": "a", "args": {"x y": {}}}]},
+        "$.tools[0].args.x y",
+        "cannot name an argument",
+    ),
+    (
+        {"type": "react", "signature": QA, "tools": [{"name": "a", "args": {"x": 3}}]},
+        "$.tools[0].args.x",
+        "a JSON schema is wanted",
+    ),
+    (
+        {"type": "react", "signature": QA, "tools": [{"name": "a", "import": "nowhere:f"}]},
+        "$.tools[0].import",
+        "cannot be imported",
+    ),
+    ({"type": "react_v2", "signature": "history -> answer"}, "$.config", "reserved by ReActV2"),
+    (
+        {"type": "best_of_n", "module": PLAIN, "config": {"N": 2, "threshold": 1.0}},
+        "$.reward",
+        "missing: best_of_n is made of one",
+    ),
+    (
+        {"type": "best_of_n", "module": PLAIN, "reward": {"host": "r"}, "config": {"N": 2}},
+        "$.config.threshold",
+        "float is wanted, this is missing",
+    ),
+    (
+        {
+            "type": "best_of_n",
+            "module": "nowhere",
+            "reward": {"host": "r"},
+            "config": {"N": 1, "threshold": 1},
+        },
+        "",
+        "never created",
+    ),
+    (
+        {"type": "best_of_n", "module": PLAIN, "reward": "f1_scor", "config": {"N": 1, "threshold": 1}},
+        "$.reward.name",
+        "did you mean 'f1_score'?",
+    ),
+    ({"type": "parallel", "module": PLAIN, "signature": QA}, "$.signature", "parallel takes none"),
+    ({"type": "custom", "class": "dspy:Example"}, "$.class", "is no dspy.Module class"),
+    ({"type": "custom", "class": "dspy"}, "$.class", "package.module:name"),
+    (
+        {"type": "custom", "class": "dspy:ReAct", "signature": QA, "config": {"iters": 1}},
+        "$.config.iters",
+        "max_iters",
+    ),
+    ({"type": "predict", "signature": QA, "state": [1]}, "$.state", "a map is wanted"),
+    (
+        {"type": "predict", "signature": QA, "state": {"demos": [1]}},
+        "$.state.demos[0]",
+        "a map of fields is wanted",
+    ),
+]
+
+
+@pytest.mark.parametrize(("create", "path", "problem"), REFUSED)
+def test_what_does_not_fit_is_refused_by_its_place(
+    offline: LocalWorker, create: dict[str, Any], path: str, problem: str
+) -> None:
+    fault = offline.fault("create_module", id="m", **create)
+    assert fault.kind in (FaultKind.INVALID_INPUT, FaultKind.NOT_FOUND)
+    assert fault.details.get("path", "") == path
+    assert problem in fault.message
+    assert "\n" not in fault.message
+    assert offline.call("list") == {"modules": [], "programs": []}
+
+
+def test_an_id_is_needed(offline: LocalWorker) -> None:
+    assert offline.fault("create_module", **PLAIN).message == "$.id: an id (text) is wanted, this is missing"
+    assert offline.fault("forward", inputs={}).details["path"] == "$.module_id"
+
+
+def test_a_plain_session_has_no_host_tools() -> None:
+    worker = LocalWorker(full=False)
+    fault = worker.fault("create_module", id="m", type="react", signature=QA, tools=["search"])
+    assert fault.kind is FaultKind.UNAVAILABLE
+    assert "import" in fault.message
+    made = worker.call(
+        "create_module",
+        id="m",
+        type="react",
+        signature=QA,
+        tools=[{"name": "join", "import": "posixpath:join"}],
+    )
+    assert made["tools"] == ["join"]
+
+
+def test_inputs_are_checked_before_anything_runs(scripted: Any) -> None:
+    worker = scripted({"answer": "a"})
+    worker.call(
+        "create_module", id="m", type="predict", signature="question: str, k: int = 3, hint?: str -> answer"
+    )
+    fault = worker.fault("forward", module_id="m", inputs={"qestion": "?", "k": "3"})
+    assert [problem["path"] for problem in fault.details["problems"]] == [
+        "$.inputs.question",
+        "$.inputs.k",
+        "$.inputs.qestion",
+    ]
+    assert worker.last is not None
+    assert worker.last.asked == []
+    assert worker.call("forward", module_id="m", inputs={"question": "?"}) == {"answer": "a"}
+    assert "[[ ## k ## ]]\n3" in prompt_of(asked(worker, ReverseCommand.LM_COMPLETE)[0])
+
+
+def test_objects_and_dspy_types_are_built_from_their_wire_form(scripted: Any) -> None:
+    worker = scripted({"book": {"title": "T", "year": 1999}, "program": "```python\nprint(1)\n```"})
+    worker.call(
+        "create_module",
+        id="m",
+        type="predict",
+        signature='picture: Image, past: History, author: {name: str} -> book: {title: str, year: int}, program: Code["python"]',
+    )
+    answer = worker.call(
+        "forward",
+        module_id="m",
+        inputs={
+            "picture": "https://example.org/a.png",
+            "past": {
+                "$dspy": "History",
+                "messages": [{"author": {"name": "B"}, "book": {"title": "S", "year": 1}}],
+            },
+            "author": {"name": "A"},
+        },
+    )
+    assert answer == {
+        "book": {"title": "T", "year": 1999},
+        "program": {"$dspy": "Code", "code": "print(1)", "language": "python"},
+    }
+    sent = str(asked(worker, ReverseCommand.LM_COMPLETE)[0])
+    assert "https://example.org/a.png" in sent
+    assert (
+        worker.fault("forward", module_id="m", inputs={"picture": 1, "past": {}, "author": {}}).kind
+        == "invalid_input"
+    )
