@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from reference import make_reference
 from spec import make_spec
 from vector_files import make_vectors
 
@@ -16,6 +17,7 @@ PROTOCOL = REPOSITORY / "protocol"
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": lambda: make_vectors(PROTOCOL / "vectors"),
     "spec": lambda: make_spec(PROTOCOL / "SPEC.md"),
+    "reference": lambda: make_reference(REPOSITORY / "docs" / "reference.md"),
 }
 
 
