@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import select
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+import msgpack
 import pytest
 
 from dspash_protocol import (
@@ -91,6 +95,11 @@ class ShellHost:
 
     def send(self, message: Message) -> None:
         self.write(self.session.send(message))
+
+    def send_raw(self, message: dict[str, Any]) -> None:
+        """Send what our own session would not."""
+        payload: bytes = msgpack.packb(message)
+        self.write(len(payload).to_bytes(4, "big") + payload)
 
     def ask(
         self, command: str, args: Mapping[str, Any] | None = None, *, timeout_ms: int | None = None
@@ -183,6 +192,36 @@ class ShellHost:
         hello = self.result(self.ask("hello", {"protocol": 1, "heartbeat_s": 0, **args}))
         self.until(lambda message: isinstance(message, Notice) and message.name == "ready")
         return hello
+
+    def wait_until_blocked(self) -> None:
+        """Wait until the worker's pipe to us has stopped filling, that is, until it is full."""
+        before = -1
+        while (now := self._unread()) != before or now == 0:
+            before = now
+            time.sleep(0.05)
+
+    def wait_for(self, file: Path) -> None:
+        """Wait until the worker has made `file`, reading nothing meanwhile."""
+        end = time.monotonic() + BOUND_S
+        while not file.exists():
+            assert time.monotonic() < end, f"waited {BOUND_S:g} s for {file}"
+            time.sleep(0.005)
+
+    def _unread(self) -> int:
+        count = array.array("i", [0])
+        fcntl.ioctl(self.reading, termios.FIONREAD, count)
+        return count[0]
+
+    def trickle(self, request_id: int, *, pieces: int, pause_s: float) -> Any:
+        """The result of one request, read in so many pieces with pauses between them."""
+        size = 0
+        while request_id not in self.replies:
+            data = self.read_raw() if not size else os.read(self.reading, size)
+            size = size or (1 << 21) // pieces
+            for message in self.session.receive(data):
+                self._file(message)
+            time.sleep(pause_s)
+        return self.result(request_id)
 
     # --- ending ---
 
@@ -280,11 +319,3 @@ def _wait(descriptor: int, event: int, what: str) -> None:
     poll = select.poll()
     poll.register(descriptor, event)
     assert poll.poll(BOUND_S * 1000), f"waited {BOUND_S:g} s for {what}"
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait, within the bound, until `condition` holds."""
-    end = time.monotonic() + BOUND_S
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.001)

@@ -368,6 +368,8 @@ def emit(call: Call) -> Any:
             call.emit(EventKind.ITEM, [number, text])
         if number < call.args.get("progress", 0):
             call.emit(EventKind.PROGRESS, [number, text])
+    if "mark" in call.args:
+        Path(call.args["mark"]).touch()
     return "emitted"
 
 
