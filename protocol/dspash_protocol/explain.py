@@ -9,7 +9,7 @@ import msgpack
 
 from dspash_protocol.errors import InvalidPayloadError
 from dspash_protocol.limits import HEAD_BYTES, MAX_DEPTH, MAX_INTEGER
-from dspash_protocol.request_id import find_id
+from dspash_protocol.request_id import as_id, find_id
 from dspash_protocol.values import BYTES_TAG, find_problem, map_from_pairs, path_step
 
 __all__ = ["explain"]
@@ -108,4 +108,4 @@ def _find_in_items(items: list[tuple[str, Any]], depth: int) -> _Found:
 def _id_in(lenient: _Pairs) -> int | None:
     """A repeated id is nobody's."""
     ids = [value for key, value in lenient if key == "id"]
-    return ids[0] if len(ids) == 1 and type(ids[0]) is int else None
+    return as_id(ids[0]) if len(ids) == 1 else None

@@ -9,21 +9,27 @@ from typing import Any, Final
 
 import msgpack
 
-__all__ = ["find_id", "id_in"]
+from dspash_protocol.limits import MAX_INTEGER, MIN_INTEGER
+
+__all__ = ["as_id", "find_id", "id_in"]
 
 # `"id": 7` among the last members of a JSON object, with only scalars between it and the final brace: no quote or
 # brace of a nested value can stand there, so the object it belongs to is the outermost one.
 _SCALAR: Final = rb'(?:"[^"\\]*"|[-+.0-9eE]+|true|false|null)'
 _JSON_TAIL: Final = re.compile(
-    rb',\s*"id"\s*:\s*(-?[0-9]{1,19})\s*(?:,\s*"[^"\\]*"\s*:\s*' + _SCALAR + rb"\s*)*\}\s*\Z"
+    rb',\s*"id"\s*:\s*(-?[0-9]{1,20})\s*(?:,\s*"[^"\\]*"\s*:\s*' + _SCALAR + rb"\s*)*\}\s*\Z"
 )
 _JSON_READER: Final = json.JSONDecoder()
 
 
+def as_id(value: object) -> int | None:
+    """The value where it can be an id, and so stand in an answer; else None."""
+    return value if type(value) is int and MIN_INTEGER <= value <= MAX_INTEGER else None
+
+
 def id_in(message: Mapping[str, Any]) -> int | None:
     """The id of a decoded message, where it is one."""
-    value = message.get("id")
-    return value if type(value) is int else None
+    return as_id(message.get("id"))
 
 
 def find_id(head: bytes, tail: bytes = b"") -> int | None:
@@ -36,11 +42,11 @@ def find_id(head: bytes, tail: bytes = b"") -> int | None:
     try:
         for key, value in read_members(head):
             if key == "id":
-                return value if type(value) is int else None
+                return as_id(value)
     except (ValueError, TypeError, IndexError, RecursionError, msgpack.UnpackException):
         pass  # the head ended, or what it holds is damaged
     found = _JSON_TAIL.search(tail) if head.startswith(b"{") else None
-    return int(found[1]) if found else None
+    return as_id(int(found[1])) if found else None
 
 
 def _read_json_members(head: bytes) -> Iterator[tuple[object, object]]:

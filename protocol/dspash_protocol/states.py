@@ -68,9 +68,9 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         **_END,
     },
     State.GREETED: {
-        Signal.REQUEST: State.GREETED,  # said on the heels of hello, answered after it
         Signal.ACCEPTED: State.FULL,
         Signal.REFUSED: State.NEW,
+        Signal.REPLY: State.GREETED,  # as in NEW
         **_END,
     },
     State.FULL: {

@@ -10,12 +10,18 @@ __all__ = ["DIALOGUES"]
 DIALOGUES = (
     Dialogue(
         "on the heels of hello",
-        "A host need not wait for the answer to hello before it asks; hello is answered first.",
+        "A host waits for the answer to hello; what it asks before is refused.",
         (
             GREETING[0],
-            Said("host", b'{"id":2,"command":"ping","args":{}}', request(2, "ping", {}), "greeted"),
+            Refused("host", b'{"id":2,"command":"ping","args":{}}', "invalid_request", "greeted", owed=2),
             GREETING[1],
-            Said("worker", b'{"id":2,"result":{}}', result(2, {}), "full"),
+            Said(
+                "worker",
+                b'{"id":2,"error":{"kind":"invalid_request","message":"request is not allowed in a greeted session",'
+                b'"type":"","retryable":false,"progress":"sent","details":{}}}',
+                error(2, "invalid_request", "request is not allowed in a greeted session"),
+                "full",
+            ),
         ),
     ),
     Dialogue(
