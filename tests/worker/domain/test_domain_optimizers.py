@@ -76,7 +76,9 @@ def skip_without(optimizer: str) -> None:
 
 @pytest.mark.parametrize("optimizer", CONFIGS)
 @pytest.mark.filterwarnings("ignore:The 'prefix' argument:DeprecationWarning")  # COPRO's own signatures
-@pytest.mark.filterwarnings("ignore:.* is an experimental feature")  # the sampler that MIPROv2 asks Optuna for
+@pytest.mark.filterwarnings(
+    "ignore:.* is an experimental feature"
+)  # the sampler that MIPROv2 asks Optuna for
 def test_optimizer_runs_and_its_state_loads_again(worker: LocalWorker, optimizer: str) -> None:
     skip_without(optimizer)
     before = worker.call("dump_state", id="intents")
