@@ -11,7 +11,18 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from dspash_protocol import BrokenFramingError, Event, EventKind, Message, Outbox, Received, Reply, Session
+from dspash_protocol import (
+    BrokenFramingError,
+    Event,
+    EventKind,
+    LocalProtocolError,
+    Message,
+    Outbox,
+    Received,
+    Reply,
+    Session,
+    State,
+)
 from dspash_worker.events import EventQueue
 from dspash_worker.log import say
 from dspash_worker.stdio import Pipes
@@ -89,7 +100,7 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send one message. Raises ConnectionError when the pipe is gone, else what Session.send raises."""
-        frame = self._session.send(message)
+        frame = self._encode(message)
         with self._lock:
             self._put(frame)
 
@@ -102,7 +113,7 @@ class Channel:
 
     def reply(self, reply: Reply, after: EventQueue | None) -> None:
         """Send a request's answer behind all of its events, and take no more of those. Raises as `send` does."""
-        frame = self._session.send(reply)
+        frame = self._encode(reply)
         with self._lock:
             if after is not None:
                 after.close()
@@ -123,7 +134,7 @@ class Channel:
 
         `check` raises when the call is to end, which ends the waiting; `wake` makes it look. Raises as `send` does.
         """
-        frame = self._session.send(event)
+        frame = self._encode(event)
         with self._lock:
             if kind is EventKind.ITEM:
                 while not queue.closed and not queue.has_room() and self._ending is None:
@@ -138,6 +149,14 @@ class Channel:
             if not queue:
                 self._events.append(queue)
             queue.put(kind, frame)
+
+    def _encode(self, message: Message) -> bytes:
+        try:
+            return self._session.send(message)
+        except LocalProtocolError:
+            if self._session.state is State.CLOSED:
+                raise self._gone() from None
+            raise
 
     def wake(self) -> None:
         """Let every thread that waits for room look at what it waits for again."""

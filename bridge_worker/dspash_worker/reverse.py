@@ -109,8 +109,8 @@ class ReverseRequests:
             for pending in ended:
                 del self._pending[pending.id]
         for pending in ended:
+            self._send_cancel(pending, reason)  # first: what waits may end the call as soon as it is woken
             pending.inbox.put(Failure(CallCancelled(reason)))
-            self._send_cancel(pending, reason)
         return len(ended)
 
     def close(self) -> None:
@@ -148,8 +148,8 @@ class ReverseRequests:
                 pending.inbox.put(Item(event.data))
             elif self._drop(pending.id) is not None:
                 message = f"the stream's consumer is {MAX_ITEMS} items behind"
-                pending.inbox.put(Failure(FaultError.of(FaultKind.UNAVAILABLE, message)))
                 self._send_cancel(pending, message)
+                pending.inbox.put(Failure(FaultError.of(FaultKind.UNAVAILABLE, message)))
 
     def _drop(self, request_id: int) -> Pending | None:
         with self._lock:

@@ -267,12 +267,15 @@ class StartShell(Protocol):
     ) -> ShellHost: ...
 
 
-@pytest.fixture
-def start_shell(tmp_path: Path) -> Iterator[StartShell]:
-    """Start worker shells whose domain is made of scenes; all are gone at the end, whatever the test did."""
-    hosts: list[ShellHost] = []
+class _Starter:
+    """Starts workers and sees to it that none is left."""
 
-    def start(
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._hosts: list[ShellHost] = []
+
+    def __call__(
+        self,
         *options: str,
         link: str = "pipes",
         codec: Codec = Codec.MSGPACK,
@@ -280,17 +283,24 @@ def start_shell(tmp_path: Path) -> Iterator[StartShell]:
         **environment: str,
     ) -> ShellHost:
         command = [*(entry or [sys.executable, "-P", str(SCENES)]), *options]
-        host = ShellHost(
-            command, link=link, codec=codec, stderr=tmp_path / f"stderr{len(hosts)}", environment=environment
-        )
-        hosts.append(host)
+        stderr = self._folder / f"stderr{len(self._hosts)}"
+        host = ShellHost(command, link=link, codec=codec, stderr=stderr, environment=environment)
+        self._hosts.append(host)
         return host
 
-    yield start
-    for host in hosts:
-        host.process.kill()
-        host.process.wait(BOUND_S)
-        host.close()
+    def close(self) -> None:
+        for host in self._hosts:
+            host.process.kill()
+            host.process.wait(BOUND_S)
+            host.close()
+
+
+@pytest.fixture
+def start_shell(tmp_path: Path) -> Iterator[StartShell]:
+    """Start worker shells whose domain is made of scenes; all are gone at the end, whatever the test did."""
+    starter = _Starter(tmp_path)
+    yield starter
+    starter.close()
 
 
 @pytest.fixture
@@ -299,6 +309,25 @@ def shell(start_shell: StartShell) -> ShellHost:
     host = start_shell()
     host.greet()
     return host
+
+
+@pytest.fixture(scope="module", params=list(Codec))
+def module_shell(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShellHost]:
+    starter = _Starter(tmp_path_factory.mktemp("shell"))
+    host = starter(codec=request.param)
+    host.greet()
+    yield host
+    starter.close()
+
+
+@pytest.fixture
+def shared_shell(module_shell: ShellHost) -> ShellHost:
+    """A greeted worker in each codec, shared by the tests of a module, which leave nothing behind in it."""
+    module_shell.replies.clear()
+    module_shell.unasked.clear()
+    return module_shell
 
 
 @pytest.fixture(params=["pipes", "socketpair"])

@@ -267,7 +267,7 @@ def leave_thread(call: Call) -> Any:
         for _ in range(2):
             try:
                 call.ask(ReverseCommand.TOOL_CALL, {"late": True})
-            except CallCancelled as error:
+            except (CallCancelled, FaultError) as error:
                 KEPT.append(type(error).__name__)
         call.emit(EventKind.PROGRESS, "after the end")
         LEFT.set()

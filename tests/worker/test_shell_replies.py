@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dspash_protocol import Codec, FaultKind, Progress
+from dspash_protocol import FaultKind, Progress
 
 if TYPE_CHECKING:
     from worker.conftest import ShellHost, StartShell
@@ -25,23 +25,20 @@ BAD_RESULTS = {
 }
 
 
-def test_result_comes_back_as_it_is(shell: ShellHost) -> None:
+def test_result_comes_back_as_it_is(shared_shell: ShellHost) -> None:
     value = {"text": "héllo", "list": [1, 2.5, None, True], "bytes": b"\x00\xff", "deep": {"a": [{}]}}
-    assert shell.result(shell.play("echo", value=value)) == value
+    assert shared_shell.result(shared_shell.play("echo", value=value)) == value
 
 
-@pytest.mark.parametrize("codec", list(Codec))
 @pytest.mark.parametrize("kind", [*BAD_RESULTS, "cycle"])
 def test_result_that_is_no_wire_value_gets_one_unserialisable_with_its_path(
-    start_shell: StartShell, codec: Codec, kind: str
+    shared_shell: ShellHost, kind: str
 ) -> None:
-    host = start_shell(codec=codec)
-    host.greet()
-    fault = host.fault(host.play("bad_result", kind=kind))
+    fault = shared_shell.fault(shared_shell.play("bad_result", kind=kind))
     assert fault.kind is FaultKind.UNSERIALISABLE
     assert fault.details["path"] == BAD_RESULTS.get(kind, fault.details["path"])
-    host.roundtrip()
-    assert host.unasked == []
+    shared_shell.roundtrip()
+    assert shared_shell.unasked == []
 
 
 def test_result_too_large_for_the_peer_gets_its_size_and_the_limit(start_shell: StartShell) -> None:
@@ -57,29 +54,34 @@ def test_result_too_large_for_the_peer_gets_its_size_and_the_limit(start_shell: 
 @pytest.mark.parametrize(
     "kind", ["ValueError", "SystemExit", "KeyboardInterrupt", "MemoryError", "GeneratorExit"]
 )
-def test_whatever_user_code_raises_is_a_program_error(shell: ShellHost, kind: str) -> None:
-    fault = shell.fault(shell.play("raise_error", kind=kind))
+def test_whatever_user_code_raises_is_a_program_error(shared_shell: ShellHost, kind: str) -> None:
+    fault = shared_shell.fault(shared_shell.play("raise_error", kind=kind))
     assert (fault.kind, fault.type, fault.progress) == (FaultKind.PROGRAM_ERROR, kind, Progress.STARTED)
-    shell.roundtrip()
+    shared_shell.roundtrip()
 
 
-def test_endless_recursion_is_a_program_error(shell: ShellHost) -> None:
-    assert shell.fault(shell.play("recurse")).type == "RecursionError"
+def test_endless_recursion_is_a_program_error(shared_shell: ShellHost) -> None:
+    assert shared_shell.fault(shared_shell.play("recurse")).type == "RecursionError"
 
 
-def test_cancelled_raised_by_user_code_itself_is_a_program_error(shell: ShellHost) -> None:
-    assert shell.fault(shell.play("raise_error", kind="CallCancelled")).kind is FaultKind.PROGRAM_ERROR
+def test_cancelled_raised_by_user_code_itself_is_a_program_error(shared_shell: ShellHost) -> None:
+    assert (
+        shared_shell.fault(shared_shell.play("raise_error", kind="CallCancelled")).kind
+        is FaultKind.PROGRAM_ERROR
+    )
 
 
-def test_error_that_cannot_be_told_is_told_by_its_name(shell: ShellHost) -> None:
-    fault = shell.fault(shell.play("raise_error", kind="HostileError"))
+def test_error_that_cannot_be_told_is_told_by_its_name(shared_shell: ShellHost) -> None:
+    fault = shared_shell.fault(shared_shell.play("raise_error", kind="HostileError"))
     assert fault.kind is FaultKind.PROGRAM_ERROR
     assert "HostileError" in fault.message
 
 
 @pytest.mark.parametrize("kind", ["object", "hostile", "hostile dict", "cycle"])
-def test_fault_whose_details_cannot_be_sent_keeps_its_kind_and_message(shell: ShellHost, kind: str) -> None:
-    fault = shell.fault(shell.play("fault", kind=kind, length=40))
+def test_fault_whose_details_cannot_be_sent_keeps_its_kind_and_message(
+    shared_shell: ShellHost, kind: str
+) -> None:
+    fault = shared_shell.fault(shared_shell.play("fault", kind=kind, length=40))
     assert (fault.kind, fault.message, fault.details) == (FaultKind.NOT_FOUND, "x" * 40, {})
 
 
@@ -92,23 +94,25 @@ def test_fault_too_large_for_the_peer_is_cut_short(start_shell: StartShell) -> N
     assert len(fault.message) < 4096
 
 
-def test_unknown_command_is_named(shell: ShellHost) -> None:
-    fault = shell.fault(shell.ask("dance"))
+def test_unknown_command_is_named(shared_shell: ShellHost) -> None:
+    fault = shared_shell.fault(shared_shell.ask("dance"))
     assert (fault.kind, fault.progress) == (FaultKind.UNKNOWN_COMMAND, Progress.SENT)
     assert "dance" in fault.message
 
 
-def test_command_the_domain_lacks_is_unknown(shell: ShellHost) -> None:
-    assert shell.fault(shell.ask("optimize")).kind is FaultKind.UNKNOWN_COMMAND
+def test_command_the_domain_lacks_is_unknown(shared_shell: ShellHost) -> None:
+    assert shared_shell.fault(shared_shell.ask("optimize")).kind is FaultKind.UNKNOWN_COMMAND
 
 
-def test_every_one_of_many_pipelined_requests_is_answered_once(shell: ShellHost) -> None:
+def test_every_one_of_many_pipelined_requests_is_answered_once(shared_shell: ShellHost) -> None:
     payloads = {
-        shell.play("echo", value=number) if number % 3 else shell.ask("ping", {"payload": number}): number
+        shared_shell.play("echo", value=number)
+        if number % 3
+        else shared_shell.ask("ping", {"payload": number}): number
         for number in range(500)
     }
     for request_id, number in payloads.items():
-        assert shell.result(request_id) == (number if number % 3 else {"payload": number})
+        assert shared_shell.result(request_id) == (number if number % 3 else {"payload": number})
 
 
 def test_threads_that_die_and_finalisers_that_raise_are_logged_and_survived(shell: ShellHost) -> None:
