@@ -52,16 +52,16 @@ def demo(*, kind: str, data: Path | None, workers: int, lm: str, seed: int, as_j
     """
     from rich.console import Console
 
-    from dspash.demo import RunOptions, print_heading, print_report, run, stages_on
+    from dspash.demo import RunOptions, print_heading, print_report, run_task, stages_on
 
     task = _task(kind, data)
     console = Console(stderr=as_json)
     print_heading(task, console)
-    report = run(task, RunOptions(workers=workers, lm=lm, seed=seed), stages_on(console))
+    report = run_task(task, RunOptions(workers=workers, lm=lm, seed=seed), stages_on(console))
     print_report(report, console)
     if as_json:
         settings = {"lm": lm, "workers": workers, "seed": seed}
-        click.echo(json.dumps({**report.to_map(), **settings}, ensure_ascii=False))
+        click.echo(json.dumps({**report.to_map(), **settings}))
     return _status_of(report)
 
 
@@ -78,8 +78,10 @@ def _task(kind: str, data: Path | None) -> Task:
 
 def _status_of(report: Report) -> int:
     """Return 0 only if every example ran; say so if not."""
-    if not report.failed:
+    if not report.errors:
         return 0
-    error = report.before.first_error or report.after.first_error
-    click.echo(f"dspash demo: {report.failed} examples failed; the first: {error}", err=True)
+    click.echo(
+        f"dspash demo: {len(report.errors)} runs of the program failed; the first: {report.errors[0]}",
+        err=True,
+    )
     return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -35,6 +36,11 @@ class ExitStatus(IntEnum):
 
 def main() -> NoReturn:
     """Run `dspash` with the process's arguments, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a terminal without some letter shows "?" and not a traceback
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # just before or after a command; one that comes during it is `run`'s

@@ -7,7 +7,7 @@ from dspash.demo.hotpotqa import hotpotqa_questions
 from dspash.demo.intents import read_intents
 from dspash.demo.questions import own_questions
 from dspash.demo.report import Report
-from dspash.demo.run import RunOptions, run
+from dspash.demo.run import RunOptions, run_task
 from dspash.demo.task import Task
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "print_heading",
     "print_report",
     "read_intents",
-    "run",
+    "run_task",
     "stages_on",
 ]

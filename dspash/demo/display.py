@@ -103,6 +103,8 @@ def _print_answers(answers: Sequence[Answered], console: Console) -> None:
         console.print(Text(one.asked, style="bold"))
         for name, value in one.outputs.items():
             console.print(Text(f"  {name}: {value}"))
+        if one.error is not None:
+            console.print(Text(f"  error: {one.error}", style="red"))
         console.print(Text(f"  expected: {one.expected}", style="dim"))
         console.print()
 

@@ -23,12 +23,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One evaluation: mean scores from 0 to 1 by name, the one that counts first; failed examples count 0 in them."""
+    """One evaluation: mean scores from 0 to 1 by name, the one that counts first.
+
+    Examples that failed count 0; `errors` says why, one each.
+    """
 
     scores: Mapping[str, float]
     examples: int
-    failed: int
-    first_error: str | None
+    errors: tuple[str, ...]
     cost: Cost
 
     @property
@@ -43,18 +45,24 @@ class Judged:
             "score": round(self.score, 6),
             **scores,
             "examples": self.examples,
-            "failed": self.failed,
+            "failed": len(self.errors),
             **self.cost.to_map(),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One example that the optimised program answered, by the names of its fields."""
+    """One question to the optimised program: what it answered, by the names of its fields, or why it did not."""
 
     asked: str
     expected: str
     outputs: Mapping[str, Any]
+    error: str | None = None
+
+    def to_map(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        told = {"asked": self.asked, "expected": self.expected, "outputs": dict(self.outputs)}
+        return told if self.error is None else {**told, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,10 @@ class Report:
     answers: tuple[Answered, ...]
 
     @property
-    def failed(self) -> int:
-        """How many examples failed, before and after."""
-        return self.before.failed + self.after.failed
+    def errors(self) -> tuple[str, ...]:
+        """Why the program did not run, each time it did not."""
+        unanswered = tuple(one.error for one in self.answers if one.error is not None)
+        return (*self.before.errors, *self.after.errors, *unanswered)
 
     def to_map(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -78,9 +87,6 @@ class Report:
             "before": self.before.to_map(),
             "after": self.after.to_map(),
             "optimization": self.optimization.to_map(),
-            "answers": [
-                {"asked": one.asked, "expected": one.expected, "outputs": dict(one.outputs)}
-                for one in self.answers
-            ],
+            "answers": [one.to_map() for one in self.answers],
             "task": self.task,
         }

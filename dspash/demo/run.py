@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dspash.app import App, Evaluation, Module, Prediction, Program
+from dspash.app import App, Evaluation, Module, Program
 from dspash.app import open as open_app
 from dspash.demo.display import Display
 from dspash.demo.report import Answered, Cost, Judged, Report
 from dspash.demo.stage import Stage
 from dspash.demo.task import Task
+from dspash.errors import WorkerFaultError
 
-__all__ = ["RunOptions", "run"]
+__all__ = ["RunOptions", "run_task"]
 
 OPTIMIZER: Final = "bootstrap_fewshot"
 QUESTIONS: Final = 3
@@ -30,7 +31,7 @@ class RunOptions:
     seed: int = 0
 
 
-def run(task: Task, options: RunOptions, display: Display) -> Report:
+def run_task(task: Task, options: RunOptions, display: Display) -> Report:
     """Do the whole job in workers of its own, shown on `display`; nothing is left behind, however it ends.
 
     Raises DspashError.
@@ -81,8 +82,7 @@ class _Run:
         return Judged(
             scores={self._task.score_name: found.score, **self._further_scores(found)},
             examples=found.total,
-            failed=found.failed,
-            first_error=next((result.error for result in found.results if result.error is not None), None),
+            errors=tuple(result.error for result in found.results if result.error is not None),
             cost=cost,
         )
 
@@ -124,7 +124,15 @@ class _Run:
         with self._stage("answer questions") as stage:
             stage.advance(0, len(chosen))
             for example in chosen:
-                outputs: Prediction = program(**{field: example[field]})
-                answers.append(Answered(example[field], example[self._task.output_field], outputs))
+                outputs, error = self._ask(program, {field: example[field]})
+                answers.append(Answered(example[field], example[self._task.output_field], outputs, error))
                 stage.advance(len(answers), len(chosen))
         return tuple(answers)
+
+    @staticmethod
+    def _ask(program: Program | Module, inputs: Mapping[str, str]) -> tuple[Mapping[str, Any], str | None]:
+        """Return the outputs, or none and the error: what one question breaks is told with the rest."""
+        try:
+            return program(**inputs), None
+        except WorkerFaultError as error:
+            return {}, str(error)

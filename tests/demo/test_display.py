@@ -13,10 +13,13 @@ from dspash.demo.stage import Stage
 
 REPORT = Report(
     task="questions, 7 passages",
-    before=Judged({"exact_match": 0.25, "f1_score": 0.5}, 8, 0, None, Cost(24, 1.25)),
+    before=Judged({"exact_match": 0.25, "f1_score": 0.5}, 8, (), Cost(24, 1.25)),
     optimization=Cost(12, 0.5),
-    after=Judged({"exact_match": 0.75, "f1_score": 0.875}, 8, 1, "no such luck", Cost(25, 2.0)),
-    answers=(Answered("Where?", "Rome", {"answer": "in [Rome]", "confidence": 0.5}),),
+    after=Judged({"exact_match": 0.75, "f1_score": 0.875}, 8, ("no such luck",), Cost(25, 2.0)),
+    answers=(
+        Answered("Where?", "Rome", {"answer": "in [Rome]", "confidence": 0.5}),
+        Answered("When?", "1889", {}, "nobody knows"),
+    ),
 )
 
 
@@ -89,6 +92,7 @@ def test_answers_are_printed_as_they_are() -> None:
     print_report(REPORT, plain)
 
     assert "Where?\n  answer: in [Rome]\n  confidence: 0.5\n  expected: Rome\n" in written.getvalue()
+    assert "When?\n  error: nobody knows\n  expected: 1889\n" in written.getvalue()
 
 
 def test_a_report_as_json_has_the_scores_before_and_after() -> None:
@@ -101,6 +105,7 @@ def test_a_report_as_json_has_the_scores_before_and_after() -> None:
     assert told["after"]["score"] == 0.75
     assert told["optimization"] == {"lm_calls": 12, "seconds": 0.5}
     assert told["answers"] == [
-        {"asked": "Where?", "expected": "Rome", "outputs": {"answer": "in [Rome]", "confidence": 0.5}}
+        {"asked": "Where?", "expected": "Rome", "outputs": {"answer": "in [Rome]", "confidence": 0.5}},
+        {"asked": "When?", "expected": "1889", "outputs": {}, "error": "nobody knows"},
     ]
-    assert REPORT.failed == 1
+    assert REPORT.errors == ("no such luck", "nobody knows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sysconfig
@@ -21,9 +22,14 @@ BOUND_S: Final = 60.0
 GONE_WITHIN_S: Final = 10.0
 
 
-def dspash_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def dspash_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [COMMAND, "demo", *arguments], capture_output=True, text=True, timeout=BOUND_S, check=False
+        [COMMAND, "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -91,6 +97,14 @@ def test_people_see_the_stages_the_answers_and_a_table() -> None:
     assert [line.split(":")[0] for line in lines[1:6]] == stages
     assert done.stdout.count("expected: ") == 3
     assert any("exact match" in line and "%" in line for line in lines[-8:])
+
+
+def test_a_console_that_knows_ascii_only_is_enough() -> None:
+    done = dspash_demo(PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert "exact match" in done.stdout
 
 
 def test_a_missing_folder_and_broken_json_are_one_line_each(tmp_path: Path) -> None:
