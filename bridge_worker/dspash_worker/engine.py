@@ -14,12 +14,9 @@ from dspy.clients.engines.base import validate_request
 
 from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.current import current_call
-from dspash_worker.lm_calls import current_lm_call
+from dspash_worker.lm_calls import FAULT, current_lm_call
 
-__all__ = ["FAULT", "AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
-
-FAULT: Final = "fault"
-"""The attribute under which an lm15 error carries the fault it was made of: it says more than DSPy passes on."""
+__all__ = ["AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
 
 
 @dataclass(frozen=True, slots=True)

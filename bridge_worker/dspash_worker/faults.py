@@ -13,7 +13,7 @@ from dspy import lm15
 from dspash_protocol import Fault, FaultError, FaultKind, InvalidValueError
 from dspash_protocol.signature import SignatureError
 from dspash_worker.cancellation import CallCancelled
-from dspash_worker.engine import FAULT
+from dspash_worker.lm_calls import FAULT
 from dspash_worker.refusal import invalid_signature
 from dspash_worker.secret_texts import redact
 from dspash_worker.tracebacks import user_line, user_traceback

@@ -10,7 +10,10 @@ from dspy.utils.callback import BaseCallback
 
 from dspash_worker.history import History
 
-__all__ = ["LMCall", "LMCallback", "current_lm_call"]
+__all__ = ["FAULT", "LMCall", "LMCallback", "current_lm_call"]
+
+FAULT: Final = "fault"
+"""The attribute under which an LM error carries the host's fault: it says more than DSPy passes on."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,10 @@ class LMCallback(BaseCallback):
         if call is None:
             return
         _current.set(call.outer)
+        # DSPy's error is what goes on from here; streaming takes its cause away.
+        fault = getattr(exception.__cause__, FAULT, None) if exception is not None else None
+        if fault is not None:
+            setattr(exception, FAULT, fault)
         self._history.record(
             model=call.model,
             asked=call.asked,

@@ -35,10 +35,8 @@ def _folders() -> re.Pattern[str]:
     """Where Python, its packages, this package and the user live; the longest first, so that the rest is not left."""
     places = {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path.home()), str(Path(__file__).parents[2])}
     places |= {str(Path(folder)) for folder in sys.path if folder}
-    useful = sorted(
-        (place for place in places if place.count("/") > 1 or len(place) > 5), key=len, reverse=True
-    )
-    return re.compile("|".join(re.escape(place) for place in useful))
+    longest_first = sorted((place for place in places if len(place) > 1), key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(re.escape(place) for place in longest_first)})(?![\\w.-])")
 
 
 _FOLDERS: Final = _folders()
