@@ -110,6 +110,12 @@ _RULES: Final[tuple[_Rule, ...]] = (
     _pipelined,
     _ratio_bar("predict", _OURS, "bridged Predict ≤ 1.25 × in-process", lambda ratio: ratio <= 1.25),
     _ratio_bar(
+        "predict_reading",
+        _OURS,
+        "bridged Predict with passages ≤ 1.25 × in-process",
+        lambda ratio: ratio <= 1.25,
+    ),
+    _ratio_bar(
         "crunch",
         "dspash-2",
         "two workers ≥ 1.6 × one on CPU-bound Predict",

@@ -48,14 +48,23 @@ def run_bridge(*, console: Console, scale: Scale, measures: Sequence[str], peers
     machine = describe_machine()
     titles: dict[str, str] = {}
     figures: list[Figure] = []
-    with Arena(peers) as arena, console.status("starting the contestants") as status:
-        for name in arena.names:
-            try:
-                titles[name] = arena.enter(name).title
-            except ActFailedError as error:
-                titles[name] = f"did not take part: {error}"
-        arena.names = tuple(name for name in arena.names if not titles[name].startswith("did not"))
-        for measure in measures:
-            status.update(f"measuring {measure}")
-            figures += MEASURES[measure](arena, scale)
+    with console.status("starting the contestants") as status:
+        needed = any(MEASURES[measure].by_contestants for measure in measures)
+        with Arena(peers if needed else ()) as arena:
+            _introduce(arena, titles)
+            for measure in measures:
+                status.update(f"measuring {measure}")
+                figures += MEASURES[measure].act(arena, scale)
     return BridgeRun(machine, titles, figures, judge(figures))
+
+
+def _introduce(arena: Arena, titles: dict[str, str]) -> None:
+    """Start every contestant once; who cannot start leaves the arena, its reason in place of its title."""
+    present: list[str] = []
+    for name in arena.names:
+        try:
+            titles[name] = arena.enter(name).title
+            present.append(name)
+        except ActFailedError as error:
+            titles[name] = f"did not take part: {error}"
+    arena.names = tuple(present)

@@ -18,7 +18,7 @@ from benchmarks.chores import Hang
 from benchmarks.contestant import Contestant
 from benchmarks.peers.missing import MissingPackageError
 from benchmarks.peers.roster import make_contestant, make_predictor
-from benchmarks.predictor import Predictor
+from benchmarks.predictor import Predictor, Task
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ _CONTESTANT_ACTS: Final[dict[str, Callable[[Contestant, Mapping[str, Any]], Any]
 _PREDICTOR_ACTS: Final[dict[str, Callable[[Predictor, Mapping[str, Any]], Any]]] = {
     "start": lambda predictor, _: predictor.start(),
     "close": lambda predictor, _: predictor.close(),
-    "predict": lambda predictor, given: timing.predictions(predictor, given["count"]),
+    "predict": lambda predictor, given: timing.predictions(predictor, Task(given["task"]), given["count"]),
     "crunch": lambda predictor, given: timing.crunch_rate(predictor, given["count"], given["rounds"]),
 }
 

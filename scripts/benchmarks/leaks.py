@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +18,17 @@ __all__ = ["LeakReport", "check_leaks"]
 _MIB: Final = 1 << 20
 _WINDOW: Final = 64  # calls under way at a time
 _LIMIT_S: Final = 60.0  # for any one answer, a restart included
+_SLEEPER: Final = """
+import time
+
+import dspy
+
+
+class Sleeper(dspy.Module):
+    def forward(self, seconds):
+        time.sleep(seconds)
+"""
+_WARM_CALLS: Final = 2_000
 _WARM_RESTARTS: Final = 5
 """What the first few bring into memory is the price of starting."""
 
@@ -45,23 +55,24 @@ class LeakReport:
 
 
 def check_leaks(*, calls: int, restarts: int, on_step: Callable[[str], None]) -> LeakReport:
-    """Make the calls, then kill the worker again and again, each new one answering once.
+    """Make the calls, then kill the worker inside a call again and again, each new one answering once.
 
     Raises DspashError when a call fails that nothing was done to.
     """
-    with dspash.open(workers=1, lm="offline", max_restarts=restarts + _WARM_RESTARTS) as app:
+    with dspash.open(workers=1, lm="offline") as app:
         qa = app.module("predict", "question -> answer")
+        sleeper = app.program("sleeper", source=_SLEEPER)
         on_step(f"{calls:,} calls")
-        _make_calls(app, qa, max(calls // 10, 1))
+        _make_calls(app, qa, _WARM_CALLS)
         before_calls = _resident_mib()
         _make_calls(app, qa, calls)
         after_calls = _resident_mib()
         for _ in range(_WARM_RESTARTS):
-            _restart(app)
+            _restart(app, sleeper)
         before_restarts = _resident_mib()
         for number in range(restarts):
             on_step(f"restart {number + 1:,} of {restarts:,}")
-            _restart(app)
+            _restart(app, sleeper)
         after_restarts = _resident_mib()
     return LeakReport(calls, restarts, after_calls - before_calls, after_restarts - before_restarts)
 
@@ -80,13 +91,14 @@ def _make_calls(app: dspash.App, qa: dspash.Module, count: int) -> None:
             future.result()
 
 
-def _restart(app: dspash.App) -> None:
-    """Kill the worker and wait for the next one's first answer."""
+def _restart(app: dspash.App, sleeper: dspash.Program) -> None:
+    """Kill the worker inside a call, and wait for the next one's first answer."""
     (worker,) = app.status().workers
+    lost = app.submit(*sleeper.request({"seconds": _LIMIT_S}), timeout_s=_LIMIT_S)
     os.kill(worker.pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(worker.pid)] if psutil.pid_exists(worker.pid) else [], timeout=_LIMIT_S)
-    with suppress(dspash.WorkerLostError):
-        app.call("ping", {"payload": None}, timeout_s=_LIMIT_S)
+    error = lost.exception(_LIMIT_S)
+    if not isinstance(error, dspash.WorkerLostError):
+        raise AssertionError(f"the killed worker's call ended with {error!r}")
     app.call("ping", {"payload": None}, timeout_s=_LIMIT_S)
 
 

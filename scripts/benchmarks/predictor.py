@@ -3,9 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar, Final
 
-__all__ = ["CRUNCH_SOURCE", "Predictor"]
+__all__ = ["CRUNCH_SOURCE", "PASSAGES", "Predictor", "Task"]
+
+
+class Task(StrEnum):
+    """The signatures that are run."""
+
+    SHORT = "question -> answer"  # as little as a Predict can do
+    READING = "question, passages: list[str] -> answer"  # what retrieval programs do
+
+
+PASSAGES: Final = (
+    (
+        "The lighthouse on Skerry Point was finished in 1862 after four summers of building. Its engineer, Marian"
+        " Holt, had drawn the plans during a winter spent measuring the waves, and she insisted on granite from Brae."
+    ),
+    (
+        "Brae is a village of about nine hundred people on the northern shore of the sound. Its quarry closed in 1911;"
+        " the railway that carried the stone to the harbour is now a footpath, much liked by walkers in early summer."
+    ),
+    (
+        "Marian Holt was born in Torvay in 1821, the daughter of a clockmaker. She studied under the bridge builder"
+        " Edwin Carse, built three lighthouses and two harbours, and left her notebooks to the library of her town."
+    ),
+)
+"""What is read in a reading task."""
 
 CRUNCH_SOURCE: Final = '''
 import dspy
@@ -41,8 +67,8 @@ class Predictor(ABC):
         """End what was started."""
 
     @abstractmethod
-    def predict(self, question: str) -> str:
-        """Run `Predict("question -> answer")` once."""
+    def predict(self, task: Task, inputs: Mapping[str, Any]) -> str:
+        """Run `Predict` of one task once; the answer."""
 
     @abstractmethod
     def crunch(self, calls: int, rounds: int) -> None:

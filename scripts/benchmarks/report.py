@@ -52,6 +52,8 @@ _TABLES: Final[dict[str, tuple[_Column, ...]]] = {
         _Column("predict", "Predict p50"),
         _Column("predict", "p99", "p99"),
         _Column("predict", "× in-process", ratio=True),
+        _Column("predict_reading", "with passages p50"),
+        _Column("predict_reading", "× in-process", ratio=True),
         _Column("crunch", "CPU-bound Predict"),
         _Column("crunch", "× one worker", ratio=True),
         _Column("throughput", "many plain Predict"),

@@ -9,12 +9,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.chores import Hang
 from benchmarks.contestant import Contestant
 from benchmarks.outcomes import Hanging, Lateness, Loss
-from benchmarks.predictor import Predictor
+from benchmarks.predictor import PASSAGES, Predictor, Task
 
 __all__ = [
     "PATIENCE_S",
@@ -99,13 +99,15 @@ def pipelined_rate(contestant: Contestant, count: int, window: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def predictions(predictor: Predictor, count: int) -> list[float]:
+def predictions(predictor: Predictor, task: Task, count: int) -> list[float]:
     """Seconds of each of `count` Predict calls, one after another, no two alike."""
     seconds: list[float] = []
     for number in range(count):
-        question = f"What is {number} plus {number}?"
+        inputs: dict[str, Any] = {"question": f"Who built lighthouse number {number}?"}
+        if task is Task.READING:
+            inputs["passages"] = list(PASSAGES)
         began = time.perf_counter()
-        predictor.predict(question)
+        predictor.predict(task, inputs)
         seconds.append(time.perf_counter() - began)
     return seconds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.arena import Arena
@@ -15,17 +16,24 @@ from benchmarks.scale import Scale
 
 __all__ = ["MEASURES", "Measure"]
 
-Measure = Callable[[Arena, Scale], list[Figure]]
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How it is done, and whether the contestants take part, or only ways to run Predict."""
+
+    act: Callable[[Arena, Scale], list[Figure]]
+    by_contestants: bool = True
+
 
 MEASURES: Final[dict[str, Measure]] = {
-    "import": measure_import,
-    "start": measure_start,
-    "round_trip": measure_round_trip,
-    "pipelined": measure_pipelined,
-    "echo": measure_echo,
-    "crash": measure_crash,
-    "deadline": measure_deadline,
-    "host_kill": measure_host_kill,
-    "predict": measure_predict,
-    "scaling": measure_scaling,
+    "import": Measure(measure_import, by_contestants=False),
+    "start": Measure(measure_start),
+    "round_trip": Measure(measure_round_trip),
+    "pipelined": Measure(measure_pipelined),
+    "echo": Measure(measure_echo),
+    "crash": Measure(measure_crash),
+    "deadline": Measure(measure_deadline),
+    "host_kill": Measure(measure_host_kill),
+    "predict": Measure(measure_predict, by_contestants=False),
+    "scaling": Measure(measure_scaling, by_contestants=False),
 }

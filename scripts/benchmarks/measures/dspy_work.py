@@ -7,6 +7,7 @@ from typing import Final
 from benchmarks.arena import Arena
 from benchmarks.figures import Figure, Unit, summarise
 from benchmarks.peers.roster import PREDICTORS
+from benchmarks.predictor import Task
 from benchmarks.rounds import play_rounds
 from benchmarks.scale import Scale
 
@@ -18,15 +19,18 @@ _ROUNDS: Final = 200_000
 
 def measure_predict(_arena: Arena, scale: Scale) -> list[Figure]:
     """One Predict after another, the same offline model at the end of both ways."""
+    figures: list[Figure] = []
     with Arena(("in-process", "dspash"), role="predictor") as arena:
+        for measure, task in (("predict", Task.SHORT), ("predict_reading", Task.READING)):
 
-        def turn(name: str) -> list[float]:
-            seconds: list[float] = arena.enter(name).do("predict", count=scale.predictions)
-            return seconds
+            def turn(name: str, task: Task = task) -> list[float]:
+                seconds: list[float] = arena.enter(name).do("predict", task=task, count=scale.predictions)
+                return seconds
 
-        play_rounds(arena.names, 1, turn)  # warm-up
-        turns = play_rounds(arena.names, scale.predict_rounds, turn)
-    return summarise("predict", Unit.SECONDS, turns, reference="in-process")
+            play_rounds(arena.names, 1, turn)  # warm-up
+            turns = play_rounds(arena.names, scale.predict_rounds, turn)
+            figures += summarise(measure, Unit.SECONDS, turns, reference="in-process")
+    return figures
 
 
 def measure_scaling(_arena: Arena, scale: Scale) -> list[Figure]:

@@ -28,7 +28,8 @@ class Bridge(Contestant):
     title: ClassVar[str] = "dspash.open(workers=1)"
 
     def start(self) -> None:
-        self._app = dspash.open(workers=1, lm="offline")
+        # Its worker is killed again and again, which is no reason to give up here.
+        self._app = dspash.open(workers=1, lm="offline", max_restarts=1_000)
 
     def close(self) -> None:
         self._app.close()

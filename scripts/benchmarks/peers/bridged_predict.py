@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import dspash
-from benchmarks.predictor import CRUNCH_SOURCE, Predictor
+from benchmarks.predictor import CRUNCH_SOURCE, Predictor, Task
 
 __all__ = ["BridgedPredict", "BridgedPredictOnTwo"]
 
@@ -19,7 +20,7 @@ class BridgedPredict(Predictor):
 
     def start(self) -> None:
         self._app = dspash.open(workers=self.workers, lm="offline")
-        self._predict = self._app.module("predict", "question -> answer")
+        self._predict = {task: self._app.module("predict", str(task)) for task in Task}
         self._crunch = self._app.program("crunch", source=CRUNCH_SOURCE)
         while (
             len(self._app.status().workers) < self.workers or self._app.status().workers[-1].state != "ready"
@@ -29,8 +30,8 @@ class BridgedPredict(Predictor):
     def close(self) -> None:
         self._app.close()
 
-    def predict(self, question: str) -> str:
-        answer: str = self._predict(question=question).answer
+    def predict(self, task: Task, inputs: Mapping[str, Any]) -> str:
+        answer: str = self._predict[task](**inputs).answer
         return answer
 
     def crunch(self, calls: int, rounds: int) -> None:

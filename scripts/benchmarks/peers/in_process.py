@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from benchmarks.predictor import CRUNCH_SOURCE, Predictor
+from benchmarks.predictor import CRUNCH_SOURCE, Predictor, Task
 from dspash.gateway import OfflineModel
 
 __all__ = ["InProcess"]
@@ -23,7 +23,7 @@ class InProcess(Predictor):
         dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
         lm = dspy.LM("offline", engine=_OfflineEngine(), num_retries=0, cache=False)
         dspy.configure(lm=lm, disable_history=True)
-        self._predict = dspy.Predict("question -> answer")
+        self._predict = {task: dspy.Predict(str(task)) for task in Task}
         scope: dict[str, Any] = {}
         exec(compile(CRUNCH_SOURCE, "crunch", "exec"), scope)
         self._crunch = scope["Crunch"]()
@@ -31,8 +31,8 @@ class InProcess(Predictor):
     def close(self) -> None:
         return
 
-    def predict(self, question: str) -> str:
-        answer: str = self._predict(question=question).answer
+    def predict(self, task: Task, inputs: Mapping[str, Any]) -> str:
+        answer: str = self._predict[task](**inputs).answer
         return answer
 
     def crunch(self, calls: int, rounds: int) -> None:

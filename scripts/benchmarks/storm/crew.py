@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -33,6 +34,7 @@ __all__ = ["Crew"]
 _MOST_OPEN: Final = 200  # calls; more would only measure the queue
 _SERVICE_S: Final = 60.0  # within which an app must answer again, whatever was done to it
 _WORKERS: Final = 2
+_MOST_KILLED_BOOTING: Final = 2  # generations of one worker, in a row
 
 
 class Crew:
@@ -45,6 +47,7 @@ class Crew:
         self._runs.touch()
         self._caller = Caller(ledger, self._runs)
         self._stopped: list[psutil.Process] = []
+        self._killed_booting: Counter[str] = Counter()
 
     def open(self) -> None:
         """Open an app with the storm's program in it."""
@@ -55,8 +58,11 @@ class Crew:
             cancel_grace_s=0.2,
             retire_grace_s=1.0,
             heartbeat_s=0.5,
-            max_restarts=1_000_000,
+            # So short a period that no number of kills is too many, and none is made to wait for its successor.
+            max_restarts=100,
+            period_s=0.01,
         )
+        self._killed_booting.clear()
         self._caller.serve(self._app)
         self._caller.define(step=-1)
 
@@ -124,15 +130,26 @@ class Crew:
         workers = self._app.status().workers
         if not workers:
             return
+        worker = workers[pick % len(workers)]
+        if number == signal.SIGKILL and not self._may_kill(worker):
+            return
         # A worker may have ended since: its pid is only ours while it descends from us.
         descendants = {process.pid: process for process in psutil.Process().children(recursive=True)}
-        process = descendants.get(workers[pick % len(workers)].pid)
+        process = descendants.get(worker.pid)
         if process is None:
             return
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
             if number == signal.SIGSTOP:
                 self._stopped.append(process)
+
+    def _may_kill(self, worker: dspash.WorkerStatus) -> bool:
+        """Keep count of workers killed while they boot: too many in a row, and an app rightly gives up."""
+        if worker.state != "booting":
+            self._killed_booting[worker.id] = 0
+            return True
+        self._killed_booting[worker.id] += 1
+        return self._killed_booting[worker.id] <= _MOST_KILLED_BOOTING
 
     def _continue(self) -> None:
         while self._stopped:

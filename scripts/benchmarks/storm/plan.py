@@ -120,11 +120,11 @@ class Weather:
     cancels: float = 80
     oversized: float = 10
     unserialisable: float = 10
-    endless: float = 20  # deeds that no answer ends, only their deadline
-    lethal: float = 10  # deeds that cost their worker its life
-    kills: float = 6
-    stops: float = 8
-    continues: float = 24
+    endless: float = 30  # deeds that no answer ends, only their deadline
+    lethal: float = 25  # deeds that cost their worker its life
+    kills: float = 15
+    stops: float = 15
+    continues: float = 30
     defines: float = 6
     settles: float = 20
     reopens: float = 1
