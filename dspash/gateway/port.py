@@ -24,7 +24,7 @@ class Capabilities:
     supports_function_calling: bool = False
     supports_response_schema: bool = False
     supports_reasoning: bool = False
-    supported_params: frozenset[str] = field(default_factory=frozenset)
+    supported_params: frozenset[str] = field(default_factory=frozenset[str])
 
     def to_map(self) -> JsonMap:
         """The same as JSON, parameter names sorted: what `lm.capabilities` answers on the wire."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from dspash.gateway.errors import UnsupportedFeatureError
 from dspash.gateway.offline.draft import Draft
 from dspash.gateway.offline.reader import Reading
 from dspash.gateway.offline.schema import read_schema
@@ -47,22 +49,38 @@ def next_step(draft: Draft, write: Write, *, allowed: Sequence[str] = ()) -> Ste
     tools = [tool for tool in read_tools(draft) if not allowed or tool.name in allowed]
     ending = next((tool for tool in tools if is_final(tool.name)), None)
     gathering = [tool for tool in tools if not is_final(tool.name)]
-    if ending is not None and (not gathering or knows_enough(draft)):
-        outputs: JsonMap = {
-            name: write(Field(name, str(schema.get("description", "")), read_schema(schema)))
-            for name, schema in ending.arguments.items()
-        }
-        return Step(ending.name, outputs, final=True)
-    tool = best_tool(gathering, draft.material.question or draft.input_text())
-    return Step(tool.name, tool_arguments(draft, tool), final=False)
+    if gathering and (ending is None or not knows_enough(draft)):
+        tool = best_tool(gathering, draft.material.question or draft.input_text)
+        step = Step(tool.name, tool_arguments(draft, tool), final=False)
+        if ending is None or not _was_taken(draft, step):
+            return step
+    if ending is None:
+        raise UnsupportedFeatureError("a tool call is required, but no tool may be called")
+    outputs: JsonMap = {
+        name: write(Field(name, str(schema.get("description", "")), read_schema(schema)))
+        for name, schema in ending.arguments.items()
+    }
+    return Step(ending.name, outputs, final=True)
 
 
-def think(draft: Draft, step: Step) -> str:
+def think(step: Step) -> str:
     """What an agent says before it acts."""
     if step.final:
         return "The context now holds what is needed, so the work can be finished."
     shown = ", ".join([f"{name}={value!r}" for name, value in step.arguments.items()])
     return f"More has to be known before this can be answered. Next: {step.name}({shown})."
+
+
+def _was_taken(draft: Draft, step: Step) -> bool:
+    """Whether the very same call was made before: it would bring the same again."""
+    told = json.dumps(step.arguments, ensure_ascii=False)
+    if told in draft.prompt.inputs.get("trajectory", ""):
+        return True
+    earlier = [turn for turn in draft.prompt.history if turn.role == "assistant"]
+    calls = [use for turn in earlier for use in turn.uses]
+    return any(told in turn.text for turn in earlier) or any(
+        call.name == step.name and call.arguments == step.arguments for call in calls
+    )
 
 
 def knows_enough(draft: Draft) -> bool:

@@ -47,7 +47,7 @@ def read_annotation(text: str) -> Shape | None:
         reader = _Reader(text)
         shape = reader.union()
         reader.end()
-    except _UnreadableError:
+    except (_UnreadableError, RecursionError):
         return None
     return shape
 

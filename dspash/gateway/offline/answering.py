@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 from dspash.gateway.offline.arithmetic import compute
@@ -14,6 +15,7 @@ from dspash.gateway.offline.task import Field
 
 __all__ = ["answer_in_words", "short_answer"]
 
+_ATTEMPT: Final = re.compile(r"my prediction is ([^\n»]{1,500})»")
 _WRAPPING: Final = ' "“”,'
 _UNKNOWN: Final = "unknown"
 _FEW_LABELS: Final = 12
@@ -23,7 +25,7 @@ _CLAUSE_END: Final = re.compile(r"[;:]\s|,\s+(?:which|who|whose|where|while|alth
 
 def answer_in_words(draft: Draft, field: Field) -> str:
     """Answer from the passages; else by arithmetic; else as the nearest example did; else say what is missing."""
-    label = _as_a_label(draft, field)
+    label = _by_vote(draft) or _as_a_label(draft, field)
     if label is not None:
         return label
     if draft.material.question:
@@ -38,7 +40,7 @@ def answer_in_words(draft: Draft, field: Field) -> str:
         return known
     if draft.form.bare and draft.form.examples:
         return short_answer(draft, field.name)
-    sentences = split_sentences(draft.input_text())
+    sentences = split_sentences(draft.input_text)
     return sentences[0] if sentences else _UNKNOWN
 
 
@@ -48,16 +50,24 @@ def short_answer(draft: Draft, name: str) -> str:
     return answers[0].text.strip(_WRAPPING) if answers else _UNKNOWN
 
 
+def _by_vote(draft: Draft) -> str | None:
+    """The answer that most attempts among the inputs predicted, as MultiChainComparison sets them; the first of equals."""
+    votes = Counter(
+        match[1].strip() for text in draft.prompt.inputs.values() for match in _ATTEMPT.finditer(text)
+    )
+    return votes.most_common(1)[0][0] if votes else None
+
+
 def _as_a_label(draft: Draft, field: Field) -> str | None:
     """When the examples' values repeat and are not taken from the inputs, they are labels: the nearest one is given."""
     shown = [demo for demo, _ in draft.prompt.demo_values(field.name)]
-    examples = [("\n".join(demo.inputs.values()), demo.output_text(field.name)) for demo in shown]
+    examples = [(demo.input_text, demo.output_text(field.name)) for demo in shown]
     labels = tuple(dict.fromkeys(label for _, label in examples))
     if len(examples) < 3 or not 1 < len(labels) <= min(_FEW_LABELS, len(examples) * 2 // 3):
         return None
     if any(label.lower() in text.lower() for text, label in examples):
         return None
-    scores = label_scores(draft.input_text(), tuple(examples), labels)
+    scores = label_scores(draft.input_text, tuple(examples), labels)
     return labels[scores.index(max(scores))]
 
 
@@ -94,9 +104,9 @@ def _shortened(sentence: str, kept: str, most_words: int) -> str:
 
 def _known_answer(draft: Draft, field: Field) -> str | None:
     """The answer of an example with the very same inputs."""
-    text = draft.input_text().strip()
+    text = draft.input_text.strip()
     for demo, _ in draft.prompt.demo_values(field.name):
-        if "\n".join(demo.inputs.values()).strip() == text:
+        if demo.input_text.strip() == text:
             return demo.output_text(field.name)
     return None
 

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dspash.gateway.offline.asked import Asked, asked_by_noun
 from dspash.gateway.offline.demonyms import DEMONYMS
 from dspash.gateway.offline.evidence import Clue, Evidence
 from dspash.gateway.offline.passage import Passage
-from dspash.gateway.offline.question import Asked, Question, asked_by_noun
+from dspash.gateway.offline.question import Question
 from dspash.gateway.offline.span import Kind, Span, find_spans
 from dspash.gateway.offline.tokens import STOP_WORDS, read_words, stem
 
 __all__ = ["FEATURES", "Candidate", "find_candidates"]
 
 FEATURES: Final = (
-    "total", "own", "direct", "rank", "kind", "near", "focus_near", "asked_already", "focus_inside",
-    "focus_described", "conflict", "is_link", "lead", "same_lead", "length", "person_like", "job_like",
+    "total", "own", "direct", "kind", "near", "focus_near", "asked_already", "focus_inside",
+    "focus_described", "conflict", "is_link", "lead", "same_lead", "person_like", "job_like",
     "led_by_demonym",
 )  # fmt: skip
 """The names of a candidate's features, in the order of their values."""
@@ -78,12 +79,13 @@ def find_candidates(question: Question, evidence: Evidence, passages: Sequence[P
     scene = _Scene(question, evidence, clues, passages)
     found: list[Candidate] = []
     titled: set[str] = set()
-    for rank, clue in enumerate(clues):
-        found.extend([scene.spanned(clue, rank, span) for span in find_spans(clue.sentence.text)])
+    for clue in clues:
+        positions = scene.positions(clue)
+        found.extend([scene.spanned(clue, span, positions) for span in find_spans(clue.sentence.text)])
         name = clue.passage.name
         if name and name not in titled:
             titled.add(name)
-            found.append(scene.titled(clue, rank))
+            found.append(scene.titled(clue))
     return found
 
 
@@ -98,54 +100,56 @@ class _Scene:
         self._question_lead = question.lead
         self._rarity = evidence.rarity
         self._best_total = max(clues[0].total, 1e-6)
-        self._best_own = max(max(clue.own for clue in clues), 1e-6)
+        self._best_own = max([1e-6, *[clue.own for clue in clues]])
         self._subjects = {passage.name.lower(): passage for passage in passages if passage.name}
         self._head = question.focus[-1] if question.focus else ""
         self._leads = _LEADS.get(question.asked, _NO_LEADS)
         self._fit = _KIND_FIT[question.asked]
-        self._positions: dict[int, list[tuple[int, float, str]]] = {}
 
-    def spanned(self, clue: Clue, rank: int, span: Span) -> Candidate:
+    def positions(self, clue: Clue) -> list[tuple[int, float, str]]:
+        """Where the question's words stand in a sentence: index, rarity, stem."""
+        stems = read_words(clue.sentence.text).stems
+        return [(i, self._rarity[one], one) for i, one in enumerate(stems) if one in self._rarity]
+
+    def spanned(self, clue: Clue, span: Span, positions: list[tuple[int, float, str]]) -> Candidate:
         """A span of the sentence of `clue`."""
         text = span.text
         values = (
-            *self._standing(clue, rank),
+            *self._standing(clue),
             self._kind(span),
-            *self._distances(clue, rank, span),
+            *self._distances(span, positions),
             *self._described(text, span.stems),
             float(clue.partner is not None and text == clue.partner.passage.name),
             self._lead(span),
             float(bool(span.lead) and span.lead == self._question_lead),
-            min(span.last - span.first, 6) / 6,
             _person_like(text) if self._asked is Asked.PERSON else 0.0,
             float(self._head in _JOBS and _job_like(span)),
             float(span.kind is Kind.PHRASE and text.split(maxsplit=1)[0] in DEMONYMS),
         )
         return Candidate(text, span.kind, clue, values)
 
-    def titled(self, clue: Clue, rank: int) -> Candidate:
-        """The subject of the passage that `clue` stands in, as if it stood at the head of the sentence."""
+    def titled(self, clue: Clue) -> Candidate:
+        """The subject of the passage that `clue` stands in: close to all that is said of it, beside none of it."""
         name = clue.passage.name
-        words = read_words(name)
+        near, focus_near, lead, same_lead, job_like, led_by_demonym = 0.3, 0.0, 0.0, 0.0, 0.0, 0.0
         values = (
-            *self._standing(clue, rank),
+            *self._standing(clue),
             max(self._fit.get(Kind.NAME, 0.0), self._fit.get(Kind.QUOTED, 0.0)),
-            *(
-                0.3,
-                0.0,
-            ),  # near, focus_near: it stands close to everything said of it, but not beside any of it
-            *self._described(name, words.stems),
+            near,
+            focus_near,
+            *self._described(name, read_words(name).stems),
             float(clue.partner is not None),
-            *(0.0, 0.0),  # lead, same_lead
-            min(len(words), 6) / 6,
+            lead,
+            same_lead,
             _person_like(name) if self._asked is Asked.PERSON else 0.0,
-            *(0.0, 0.0),  # job_like, led_by_demonym
+            job_like,
+            led_by_demonym,
         )
         return Candidate(name, Kind.NAME, clue, values)
 
-    def _standing(self, clue: Clue, rank: int) -> tuple[float, float, float, float]:
-        """total, own, direct, rank."""
-        return clue.total / self._best_total, clue.own / self._best_own, clue.direct, 1.0 / (1 + rank)
+    def _standing(self, clue: Clue) -> tuple[float, float, float]:
+        """total, own, direct."""
+        return clue.total / self._best_total, clue.own / self._best_own, clue.direct
 
     def _kind(self, span: Span) -> float:
         is_demonym = span.text in DEMONYMS
@@ -153,15 +157,10 @@ class _Scene:
             return float(is_demonym)
         return 0.0 if is_demonym else self._fit.get(span.kind, 0.0)
 
-    def _distances(self, clue: Clue, rank: int, span: Span) -> tuple[float, float]:
+    def _distances(self, span: Span, positions: list[tuple[int, float, str]]) -> tuple[float, float]:
         """near, focus_near: how close the question's words stand, by weight, and how close its noun stands."""
-        known = self._positions.get(rank)
-        if known is None:
-            stems = read_words(clue.sentence.text).stems
-            known = [(i, self._rarity[s], s) for i, s in enumerate(stems) if s in self._rarity]
-            self._positions[rank] = known
         near = whole = focused = 0.0
-        for at, weight, one in known:
+        for at, weight, one in positions:
             whole += weight
             if span.first <= at < span.last:
                 continue

@@ -14,6 +14,9 @@ from dspash.gateway.port import JsonMap, JsonValue
 
 __all__ = ["Call", "Completion", "estimate_tokens", "to_events", "to_response"]
 
+MODEL: Final = "offline"
+"""What every response says it was written by, whatever alias the request used."""
+
 CHARACTERS_PER_TOKEN: Final = 4
 """The usual rule of thumb for English; the offline model has no tokens, so its usage is an estimate."""
 _MINIMUM: Final = 1
@@ -48,7 +51,7 @@ class Completion:
         spoken = len(conversation.system) + sum([len(turn.text) for turn in conversation.turns])
         called = sum([len(json.dumps(call.arguments)) for call in calls])
         return cls(
-            model=conversation.model,
+            model=MODEL,
             text=cut,
             calls=tuple(calls) if reason == "stop" else (),
             finish_reason="tool_call" if calls and reason == "stop" else reason,

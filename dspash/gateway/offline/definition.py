@@ -20,7 +20,7 @@ _LIFE_DATES: Final = re.compile(r"\((?:[^()]*?\b)?(?:1\d|20)\d\d\s*(?:[–—-]|
 _LONGEST: Final = 160
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def defined_heads(sentence: str) -> frozenset[str]:
     """The nouns, in lower case, for what a sentence says its subject is: {"actor", "singer"} for "was an actor and singer"."""
     match = _COPULA.search(sentence)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Final
 
 from dspash.gateway.offline.form import Form, learn_form
 from dspash.gateway.offline.material import Material, brought_by_tools, find_material
-from dspash.gateway.offline.prompt import Demo, Prompt
+from dspash.gateway.offline.prompt import Demo, Prompt, joined
 from dspash.gateway.offline.reader import Reading, read
 from dspash.gateway.offline.role import Role, find_role
 from dspash.gateway.offline.sampler import Sampler
@@ -35,9 +35,7 @@ class Draft:
         """The question and the passages of this prompt, what tools brought in the conversation included."""
         found = find_material(self.prompt.inputs, self.prompt.task)
         brought = brought_by_tools(self.prompt.history)
-        return (
-            Material(found.question, found.question_field, (*found.passages, *brought)) if brought else found
-        )
+        return replace(found, passages=(*found.passages, *brought)) if brought else found
 
     @cached_property
     def answer_field(self) -> Field | None:
@@ -76,9 +74,10 @@ class Draft:
         passages = [text for text in self.prompt.inputs.values() if text.strip()]
         return read(asked, passages, form=self.form, noise=self.sampler.noise(_NEAR_TIE))
 
-    def input_text(self, *, without: Sequence[str] = ()) -> str:
-        """All inputs as one text, for comparing one call with another."""
-        return "\n".join([text for name, text in self.prompt.inputs.items() if name not in without])
+    @property
+    def input_text(self) -> str:
+        """All inputs as one text, for comparing one call with another; see Demo.input_text."""
+        return joined(self.prompt.inputs)
 
 
 @lru_cache(maxsize=256)

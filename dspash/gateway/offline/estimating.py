@@ -67,19 +67,19 @@ def _by_examples(draft: Draft, field: Field) -> float | None:
     shown = [
         (demo, parse_number(demo.output_text(field.name))) for demo, _ in draft.prompt.demo_values(field.name)
     ]
-    known = [("\n".join(demo.inputs.values()), value) for demo, value in shown if value is not None]
+    known = [(demo.input_text, value) for demo, value in shown if value is not None]
     if not known:
         return None
     labels = tuple(str(i) for i in range(len(known)))
     examples = tuple([(text, label) for (text, _), label in zip(known, labels, strict=True)])
-    scores = label_scores(draft.input_text(), examples, labels)
+    scores = label_scores(draft.input_text, examples, labels)
     return known[scores.index(max(scores))][1]
 
 
 def _in_inputs(draft: Draft, shape: Number) -> float | None:
     if shape.least is not None or shape.most is not None:
         return None
-    text = draft.input_text()
+    text = draft.input_text
     computed = compute(text)
     return float(computed) if computed is not None else parse_number(text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,12 @@ _LINK: Final = 0.25
 """Worth of one half naming the other, in units of a fully covered question."""
 _UNLINKED: Final = 0.2
 """How much of what an unconnected sentence adds is credited to a sentence."""
+_WEAK_LINK: Final = 0.6
+"""What a link is worth when a sentence only shares a name with the opening of a passage, beside one that names it."""
+
+_MOST_LINKED: Final = 200
+"""Passages that links are looked for among; in longer lists the first ones are the best found."""
+
 _NAMED_BY_QUESTION: Final = 0.15
 
 
@@ -97,11 +104,14 @@ class _Cover:
 
 
 def _rarity(question: Question, passages: Sequence[Passage]) -> dict[str, float]:
-    bags = [sentence.bag for passage in passages for sentence in passage.sentences]
-    count = len(bags) + 1
+    spread = Counter[str]()
+    count = 1
+    for passage in passages:
+        for sentence in passage.sentences:
+            spread.update(sentence.bag & question.weights.keys())
+            count += 1
     return {
-        stem: weight * math.log(1 + count / (1 + sum([stem in bag for bag in bags])))
-        for stem, weight in question.weights.items()
+        stem: weight * math.log(1 + count / (1 + spread[stem])) for stem, weight in question.weights.items()
     }
 
 
@@ -115,20 +125,18 @@ def _mask(bag: frozenset[str], bit_of: dict[str, int]) -> int:
 def _links(partners: list[_Loose], passages: Sequence[Passage]) -> dict[tuple[int, int], float]:
     """How strongly (sentence a, passage b) are linked: a, by its index in `partners`, names passage b, or a name of b's opening."""
     found: dict[tuple[int, int], float] = {}
+    passages = passages[:_MOST_LINKED]
     openings = [passage.sentences[0].text if passage.sentences else "" for passage in passages]
     for a, one in enumerate(partners):
         text, bag = one.sentence.text, one.sentence.bag
         for name in {span.text for span in find_spans(text) if span.kind is Kind.NAME and len(span.text) > 2}:
             places = [b for b, opening in enumerate(openings) if name in opening and b != one.at]
             if len(places) == 1:  # a name that opens several passages identifies none of them
-                found[a, places[0]] = WEAK
+                found[a, places[0]] = _WEAK_LINK
         for b, passage in enumerate(passages):
             if b != one.at and passage.name and (passage.name in text or passage.title_bag <= bag):
                 found[a, b] = 1.0
     return found
-
-
-WEAK = 0.6
 
 
 def _clue(one: _Loose, partners: list[_Loose], links: dict[tuple[int, int], float], cover: _Cover) -> Clue:

@@ -21,12 +21,12 @@ def explain(draft: Draft, field: Field) -> str:
         other for other in draft.prompt.task.outputs if isinstance(essence(other.shape), (Choice, Flag))
     ]
     if decided and decided[0].name in draft.written:
-        shown = _cut(draft.input_text().replace("\n", " "))
+        shown = _cut(draft.input_text.replace("\n", " "))
         count = len(draft.prompt.demo_values(decided[0].name))
         by = f"the likeness to {count} examples" if count else "the words they share"
         return f"The input reads “{shown}”. By {by}, {decided[0].name} is {_words(draft.written[decided[0].name])}."
     written = next(((name, value) for name, value in draft.written.items() if name != field.name), None)
-    first = split_sentences(draft.input_text())[:1]
+    first = split_sentences(draft.input_text)[:1]
     given = f"The input says: “{_cut(first[0])}”." if first else "Nothing was given to go by."
     return f"{given} So {written[0]} follows from that alone." if written else given
 

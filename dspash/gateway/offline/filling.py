@@ -71,6 +71,6 @@ def _texts(draft: Draft, field: Field, count: int) -> list[str]:
         return [search_query(draft, field)]
     if draft.material.question and draft.material.passages and draft.reading.answers:
         return [answer.text for answer in draft.reading.answers[:count]]
-    text = draft.input_text()
+    text = draft.input_text
     found = key_terms(text, count) if _TERMS.search(field.name) else extract_sentences(text, count)
     return found or [field.name.replace("_", " ")][:count]

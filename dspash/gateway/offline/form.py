@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dspash.gateway.offline.question import Asked, read_question
+from dspash.gateway.offline.asked import Asked
+from dspash.gateway.offline.question import read_question
 from dspash.gateway.offline.span import Kind, find_spans
 from dspash.gateway.offline.tokens import read_words
 
 __all__ = ["Form", "learn_form"]
 
 _BREVITY: Final = re.compile(
-    r"\b(?:short|brief|concise|succinct|terse|bare|minimal|few words|\w+ words? (?:or (?:less|fewer)|at most)|single word|"
-    r"one word|one or two words|phrase|factoid|exact(?:ly)?|span|entity|only the|just the|name only|no explanation|"
-    r"without explanation)\b",
+    r"\b(?:short|brief|concise|succinct|terse|few words|\w{1,20} words? (?:or (?:less|fewer)|at most)|single word|"
+    r"one word|one or two words|phrase|factoid|span|name only|no explanation|without explanation)\b",
     re.IGNORECASE,
 )
+_LONGEST: Final = 200
 _BARE_WORDS: Final = 7
 """An example's answer of at most this many words, without a full stop, is a bare phrase."""
 
@@ -34,7 +35,6 @@ class Form:
 
     bare: bool
     words: float
-    stopped: bool = False
     lower_verdicts: bool = False
     places_joined: float = 0.5
     kinds: dict[Asked, Counter[Kind]] = field(default_factory=dict[Asked, Counter[Kind]])
@@ -49,7 +49,7 @@ def learn_form(pairs: Sequence[tuple[str, str]], advice: str) -> Form:
     answers = [answer.strip() for _, answer in pairs if answer.strip()]
     if not answers:
         bare = _BREVITY.search(advice) is not None
-        return Form(bare=bare, words=3.0 if bare else 20.0, stopped=not bare)
+        return Form(bare=bare, words=3.0 if bare else 20.0)
     lengths = sorted(len(answer.split()) for answer in answers)
     stopped = sum(answer.endswith((".", "!")) for answer in answers) * 2 > len(answers)
     median = lengths[len(lengths) // 2]
@@ -57,7 +57,6 @@ def learn_form(pairs: Sequence[tuple[str, str]], advice: str) -> Form:
     return Form(
         bare=median <= _BARE_WORDS and not (stopped and median > 3),
         words=float(median),
-        stopped=stopped,
         lower_verdicts=bool(verdicts) and all(answer.islower() for answer in verdicts),
         places_joined=_places_joined(pairs),
         kinds=_kinds(pairs),
@@ -81,7 +80,7 @@ def _kinds(pairs: Sequence[tuple[str, str]]) -> dict[Asked, Counter[Kind]]:
 
 def kind_of(answer: str) -> Kind:
     """The kind of span that an answer is, by what it looks like."""
-    bare = answer.strip().strip('"“”').rstrip(".")
+    bare = answer[:_LONGEST].strip().strip('"“”').rstrip(".")
     whole = next(
         (span for span in find_spans(bare) if span.first == 0 and span.last == len(read_words(bare))), None
     )

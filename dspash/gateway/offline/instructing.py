@@ -6,12 +6,12 @@ instruction in force.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from dspash.gateway.offline.draft import Draft
+from dspash.gateway.offline.jsontext import parse_json
 from dspash.gateway.offline.sampler import Sampler
 from dspash.gateway.offline.task import Field
 from dspash.gateway.port import JsonValue
@@ -29,13 +29,12 @@ _SHORT: Final = (
     "Keep the answer short: the exact phrase from the text, with no explanation and no full stop.",
 )
 _CAREFUL: Final = (
-    "Find the sentence that names what is asked for, follow names from one passage to the next, and check the kind "
-    "of answer wanted.",
+    "Find the sentence that names what is asked for, and follow names from one passage to the next.",
     "First settle whom or what the question describes, then look up what it asks about them.",
     "Use only what the inputs say, and prefer the passage that covers most of the question.",
     "Read every input before answering, and compare the options word by word.",
 )
-_ATTEMPT: Final = re.compile(r"«(?:««\s*)?Instruction #\d+: (?P<body>.*?)»", re.DOTALL)
+_ATTEMPT: Final = re.compile(r"«(?:««\s*)?Instruction #\d{1,4}: (?P<body>.{0,8000}?)»", re.DOTALL)
 _PREFIXES: Final = ("Answer:", "The answer is:", "Short answer:", "Result:")
 
 
@@ -93,8 +92,7 @@ def _best_attempt(inputs: Mapping[str, str]) -> str:
 
 
 def _module_names(text: str) -> list[str]:
-    try:
-        value = json.loads(text)
-    except ValueError:
+    value = parse_json(text)
+    if value is None:
         return re.findall(r"[\w.\[\]]+", text)
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []

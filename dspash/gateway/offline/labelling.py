@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from dspash.gateway.offline.asked import Asked
 from dspash.gateway.offline.draft import Draft
 from dspash.gateway.offline.nearest import label_scores
-from dspash.gateway.offline.question import Asked, read_question
+from dspash.gateway.offline.question import read_question
 from dspash.gateway.offline.shape import Scalar
 from dspash.gateway.offline.task import Field
 from dspash.gateway.offline.tokens import bag_of
@@ -36,7 +37,7 @@ def choose_option(draft: Draft, field: Field, options: tuple[Scalar, ...]) -> Sc
             decided = _matching(labels, _YES if verdict else _NO)
             if decided is not None:
                 return options[decided]
-    scores = label_scores(draft.input_text(), examples, labels)
+    scores = label_scores(draft.input_text, examples, labels)
     noise = draft.sampler.noise(_NEAR_TIE)
     if noise is not None:
         scores = [score + noise() for score in scores]
@@ -47,7 +48,7 @@ def decide_flag(draft: Draft, field: Field) -> bool:
     """True or false: as the nearest example, as a reading decides, or by whether the inputs bear the claim out."""
     examples = _examples(draft, field, ("true", "false"))
     if examples:
-        scores = label_scores(draft.input_text(), examples, ("true", "false"))
+        scores = label_scores(draft.input_text, examples, ("true", "false"))
         return scores[0] > scores[1]
     if _ENDED.search(field.name):
         return bool(draft.material.passages)
@@ -66,7 +67,7 @@ def _examples(draft: Draft, field: Field, labels: Sequence[str]) -> tuple[tuple[
     for demo, value in draft.prompt.demo_values(field.name):
         label = known.get(_spoken_value(value).lower())
         if label is not None:
-            found.append(("\n".join(demo.inputs.values()), label))
+            found.append((demo.input_text, label))
     return tuple(found)
 
 

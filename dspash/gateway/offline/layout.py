@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.sax.saxutils import quoteattr, unescape
 
+from dspash.gateway.offline.jsontext import parse_object
 from dspash.gateway.offline.shape import Listing, Record, Table, essence
 from dspash.gateway.offline.task import Field, Task
 from dspash.gateway.port import JsonMap, JsonValue
@@ -31,11 +32,12 @@ class Layout(enum.Enum):
     XML = "one XML element a field"
 
 
-_HEADER: Final = re.compile(r"^\s*\[\[ ## (\w+) ## \]\][ \t]*(?:\n|$)?", re.MULTILINE)
+_HEADER: Final = re.compile(r"^[ \t]*\[\[ ## (\w+) ## \]\][ \t]*(?:\n|$)?", re.MULTILINE)
 _REQUEST: Final = re.compile(
     r"\n\nRespond with (?:the corresponding output fields|a JSON object in the following order of fields).*\Z",
     re.DOTALL,
 )
+_STRUCTURED_IN_XML: Final = re.compile(r"^<(\w+)>", re.MULTILINE)
 # XML 1.0 has no way to write these, escaped or not.
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -48,9 +50,10 @@ def find_layout(system: str, request: str) -> Layout:
         return Layout.JSON
     if "wrapped in XML tags" in asked:
         return Layout.XML
-    if "[[ ## completed ## ]]" in asked or "[[ ## completed ## ]]" in system:
-        return Layout.CHAT
-    return Layout.JSON if "Outputs will be a JSON object" in system else Layout.XML
+    if "Outputs will be a JSON object" in system and "[[ ## completed ## ]]" not in asked:
+        return Layout.JSON
+    # Field structures are set in elements by the XML adapter alone.
+    return Layout.XML if _STRUCTURED_IN_XML.search(system) and "[[ ## " not in system else Layout.CHAT
 
 
 def read_inputs(layout: Layout, text: str, task: Task) -> dict[str, str]:
@@ -132,11 +135,8 @@ def _read_tags(text: str, names: Sequence[str]) -> dict[str, str]:
 
 
 def _read_json(text: str, names: Sequence[str]) -> JsonMap:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return {name: value[name] for name in names if name in value} if isinstance(value, dict) else {}
+    value = parse_object(text)
+    return {name: value[name] for name in names if name in value}
 
 
 def _unescaped(text: str) -> str:
@@ -150,9 +150,9 @@ def _nested(text: str) -> str | None:
         return None
     try:
         root = ET.fromstring(f"<value>{text}</value>")  # noqa: S314 - no declarations, so no entities to expand
-    except ET.ParseError:
+        return json.dumps(_element_value(root), ensure_ascii=False)
+    except (ET.ParseError, RecursionError):
         return None
-    return json.dumps(_element_value(root), ensure_ascii=False)
 
 
 def _element_value(element: ET.Element) -> JsonValue:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dspash.gateway.offline.conversation import Turn
+from dspash.gateway.offline.jsontext import parse_json, parse_object
 from dspash.gateway.offline.task import Task
 from dspash.gateway.port import JsonValue
 
@@ -21,12 +22,11 @@ _TRAJECTORIES: Final = ("trajectory", "history", "repl_history", "code_output", 
 _IGNORED: Final = frozenset(
     {"tools", "hint_", "iteration", "variables_info", "final_generated_code", "previous_code"}
 )
-_ITEM: Final = re.compile(r"^\[\d+\] «(?:««\n)?(?P<body>.*?)»(?:»»)?$", re.MULTILINE | re.DOTALL)
-_SINGLE: Final = re.compile(r"\A«(?:««\n)?(?P<body>.*?)»(?:»»)?\Z", re.DOTALL)
 _OBSERVATION: Final = re.compile(
-    r"^(?:\[\[ ## (?P<name>\w+) ## \]\]|<(?P<tag>\w+)>)\s*\n(?P<body>.*?)(?=^\[\[ ## |^</?\w+>\s*$|\Z)",
+    r"^(?:\[\[ ## (?P<name>\w+) ## \]\]|<(?P<tag>\w+)>)\s*\n(?P<body>.*?)(?=^\[\[ ## |^</?\w+>[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )
+_NO_PROSE: Final = frozenset({"title", "name", "id", "score"})
 _TOLD_RESULTS: Final = "tool_call_results"
 _OBSERVED: Final = ("observation", "code_output", "output", "result")
 
@@ -62,12 +62,8 @@ def read_items(text: str, *, observed: bool = False) -> list[str]:
             return listed
     if observed:
         return _observations(text)
-    numbered = [match["body"] for match in _ITEM.finditer(text)]
-    if numbered:
-        return numbered
-    single = _SINGLE.match(text)
-    if single:
-        return [single["body"]]
+    if text.startswith(("[1] «", "«")):
+        return _quoted_items(text)
     return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
@@ -84,22 +80,12 @@ def brought_by_tools(turns: Sequence[Turn]) -> list[str]:
 
 def _told_results(text: str) -> list[str]:
     """The values of a tool_call_results object, as DSPy sets it when tools are not native."""
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        told = json.loads(text[start : end + 1])
-    except ValueError:
-        return []
-    results = told.get(_TOLD_RESULTS) if isinstance(told, dict) else None
-    values = (
-        [result.get("value") for result in results if isinstance(result, dict)]
-        if isinstance(results, list)
-        else []
-    )
-    return [
-        item
-        for value in values
-        for item in read_items(value if isinstance(value, str) else json.dumps(value))
-    ]
+    results = parse_object(text[text.find("{") : text.rfind("}") + 1]).get(_TOLD_RESULTS)
+    found: list[str] = []
+    for result in results if isinstance(results, list) else ():
+        value = result.get("value") if isinstance(result, dict) else result
+        found.extend(read_items(value if isinstance(value, str) else json.dumps(value)))
+    return found
 
 
 def _question_field(names: list[str], inputs: Mapping[str, str]) -> str:
@@ -112,9 +98,8 @@ def _question_field(names: list[str], inputs: Mapping[str, str]) -> str:
 
 
 def _json_items(text: str) -> list[str] | None:
-    try:
-        value: JsonValue = json.loads(text)
-    except ValueError:
+    value = parse_json(text)
+    if value is None:
         return None
     items = value if isinstance(value, list) else [value]
     return [found for found in map(_item_text, items) if found]
@@ -127,10 +112,20 @@ def _item_text(item: JsonValue) -> str:
     if not isinstance(item, dict):
         return "" if item is None else str(item)
     title = item.get("title") or item.get("name")
-    rest = " ".join(
-        [str(value) for key, value in item.items() if key not in {"title", "name", "id", "score"} and value]
-    )
+    rest = " ".join([str(value) for key, value in item.items() if key not in _NO_PROSE and value])
     return f"{title} | {rest}" if title and rest else rest or str(title or "")
+
+
+def _quoted_items(text: str) -> list[str]:
+    """The items of a list as DSPy sets it for a field of text: `[1] «…»` a line, or one `«…»` alone."""
+    items: list[str] = []
+    at, number = 0, 1
+    while at >= 0:
+        following = text.find(f"\n[{number + 1}] «", at)
+        item = text[at:following] if following >= 0 else text[at:]
+        items.append(item.removeprefix(f"[{number}] ").strip().strip("«»").strip())
+        at, number = (following + 1 if following >= 0 else -1), number + 1
+    return [item for item in items if item]
 
 
 def _observations(text: str) -> list[str]:

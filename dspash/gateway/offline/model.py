@@ -21,8 +21,8 @@ from dspash.gateway.port import Capabilities, JsonMap
 
 __all__ = ["OfflineModel"]
 
-_LONGEST: Final = 4_000_000
-"""Characters of one prompt; at some microseconds each, more would hold the supervisor up."""
+_LONGEST: Final = 400_000
+"""Characters of one prompt, its context window: more would hold the supervisor up."""
 _CAPABILITIES: Final = Capabilities(
     supports_function_calling=True,
     supports_response_schema=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -19,6 +20,8 @@ _PAIR_WEIGHT: Final = 0.5
 _GRAM_WEIGHT: Final = 0.15
 _GRAM_SIZES: Final = (3, 4)
 _LONGEST: Final = 2000
+_LONGEST_GRAMS: Final = 400
+"""Characters of a text that are cut into letter groups; in longer texts the words tell enough."""
 
 Vector = dict[str, float]
 
@@ -32,8 +35,8 @@ def label_scores(text: str, examples: tuple[tuple[str, str], ...], labels: tuple
     """
     if not examples:
         return _literal_scores(text, labels)
-    index = _index(examples, labels)
-    return index.scores(text[:_LONGEST])
+    shortened = tuple([(example[:_LONGEST], label) for example, label in examples])
+    return _index(shortened, labels).scores(text[:_LONGEST])
 
 
 def _literal_scores(text: str, labels: tuple[str, ...]) -> list[float]:
@@ -49,7 +52,7 @@ class _Index:
     """Example texts and label names as unit vectors over what they are made of."""
 
     def __init__(self, examples: tuple[tuple[str, str], ...], labels: tuple[str, ...]) -> None:
-        counted = [(label, _ingredients(text[:_LONGEST])) for text, label in examples]
+        counted = [(label, _ingredients(text)) for text, label in examples]
         named = [_ingredients(label) for label in labels]
         spread = Counter[str]()
         for counts in [*[counts for _, counts in counted], *named]:
@@ -78,7 +81,7 @@ class _Index:
         return {key: weight / norm for key, weight in vector.items()} if norm else {}
 
 
-_index = lru_cache(maxsize=64)(_Index)
+_index = lru_cache(maxsize=16)(_Index)
 
 
 def _ingredients(text: str) -> Vector:
@@ -87,9 +90,9 @@ def _ingredients(text: str) -> Vector:
     counts: Vector = {}
     for one in stems:
         counts[one] = 1.0
-    for pair in zip(stems, stems[1:], strict=False):
+    for pair in itertools.pairwise(stems):
         counts[" ".join(pair)] = _PAIR_WEIGHT
-    joined = " ".join(stems)
+    joined = " ".join(stems)[:_LONGEST_GRAMS]
     for size in _GRAM_SIZES:
         for i in range(len(joined) - size + 1):
             key = "#" + joined[i : i + size]

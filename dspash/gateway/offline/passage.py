@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from dspash.gateway.offline.asked import Asked, asked_by_noun
 from dspash.gateway.offline.definition import defined_heads, tells_life_dates
-from dspash.gateway.offline.question import Asked, asked_by_noun
 from dspash.gateway.offline.tokens import bag_of, stem
 
 __all__ = ["Passage", "Sentence", "read_passage", "split_sentences"]
@@ -24,7 +24,13 @@ _ABBREVIATION: Final = re.compile(
     r"Gov|Sen|Rep|Pres|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|op|cit|al|etc|approx|feat))\.[\"”’')\]]*$"
 )
 _LIFE: Final = frozenset({"birth", "death"})
-_LONGEST_REMEMBERED: Final = 20_000
+_ABBREVIATED: Final = 12
+"""Characters before a break that can hold an abbreviation."""
+
+_LONGEST_SENTENCE: Final = 1200
+"""Characters; a longer run of text without a full stop is cut, so that the work for one sentence is bounded."""
+
+_LONGEST_REMEMBERED: Final = 6000
 """Characters; a longer passage is read each time, so that what is remembered stays within a few megabytes."""
 
 
@@ -63,13 +69,24 @@ def split_sentences(text: str) -> list[str]:
     sentences: list[str] = []
     start = 0
     for match in _BREAK.finditer(text):
-        piece = text[start : match.end()].strip()
-        if "\n" not in match.group() and _ABBREVIATION.search(piece):
+        tail = text[max(start, match.start() - _ABBREVIATED) : match.end()].rstrip()
+        if "\n" not in match.group() and _ABBREVIATION.search(tail):
             continue
-        sentences.append(piece)
+        sentences.extend(_cut(text[start : match.end()].strip()))
         start = match.end()
-    sentences.append(text[start:].strip())
+    sentences.extend(_cut(text[start:].strip()))
     return [sentence for sentence in sentences if sentence]
+
+
+def _cut(sentence: str) -> list[str]:
+    """The sentence, in parts of bounded length, cut at blanks where there are any."""
+    parts: list[str] = []
+    while len(sentence) > _LONGEST_SENTENCE:
+        at = sentence.rfind(" ", _LONGEST_SENTENCE // 2, _LONGEST_SENTENCE)
+        at = at if at > 0 else _LONGEST_SENTENCE
+        parts.append(sentence[:at])
+        sentence = sentence[at:].lstrip()
+    return [*parts, sentence]
 
 
 def _read(text: str) -> Passage:

@@ -47,7 +47,7 @@ def _code(draft: Draft, field: Field) -> str:
     if "SUBMIT" in draft.prompt.task.instructions or "previous_code" in inputs:
         return _computing_code(draft, submitted or ["answer"])
     tools = read_tools(draft)
-    if tools and draft.material.question is not None and "functions" in draft.prompt.task.instructions:
+    if tools and "functions" in draft.prompt.task.instructions:
         tool = tools[0]
         arguments = ", ".join([f"{name}={value!r}" for name, value in tool_arguments(draft, tool).items()])
         return f"print({tool.name}({arguments}))"
@@ -86,7 +86,7 @@ def _submitted_names(instructions: str) -> list[str]:
 
 def _value(draft: Draft, field: Field | None) -> str:
     """A Python literal or expression for the answer."""
-    text = draft.material.question or draft.input_text()
+    text = draft.material.question or draft.input_text
     computed = compute(text)
     if computed is not None:
         return computed

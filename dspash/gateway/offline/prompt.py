@@ -13,11 +13,11 @@ from dspash.gateway.offline.layout import Layout, find_layout, read_inputs, read
 from dspash.gateway.offline.task import Task, read_task, with_format
 from dspash.gateway.port import JsonValue
 
-__all__ = ["Demo", "Prompt", "read_prompt"]
+__all__ = ["Demo", "Prompt", "joined", "read_prompt"]
 
 _INCOMPLETE: Final = "This is an example of the task, though some input or output fields are not supplied."
 _ASKS: Final = "\n\nRespond with "
-_LONGEST_REMEMBERED: Final = 40_000
+_LONGEST_REMEMBERED: Final = 20_000
 """Characters of one example; longer ones are read each time, so that what is remembered stays small."""
 
 
@@ -28,12 +28,22 @@ class Demo:
     inputs: Mapping[str, str]
     outputs: Mapping[str, JsonValue]
 
+    @property
+    def input_text(self) -> str:
+        """All inputs supplied, as one text."""
+        return joined(self.inputs)
+
     def output_text(self, name: str) -> str:
         """The text of an output field; "" when it was not supplied; JSON for what is not text."""
         value = self.outputs.get(name)
         if value is None:
             return ""
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def joined(inputs: Mapping[str, str]) -> str:
+    """Input values, one under the other."""
+    return "\n".join(inputs.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

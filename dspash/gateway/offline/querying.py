@@ -28,7 +28,7 @@ def search_query(draft: Draft, field: Field) -> str:
     """The field's text. Without examples the question is asked as it stands; examples show whether keywords do."""
     shown = [demo.output_text(field.name) for demo, _ in draft.prompt.demo_values(field.name)]
     terse = bool(shown) and sum(_is_terse(query) for query in shown) * 2 > len(shown)
-    question_text = draft.material.question or draft.input_text()
+    question_text = draft.material.question or draft.input_text
     if not draft.material.passages:
         question = read_question(question_text)
         return _keywords(question) if terse else question_text.strip()
@@ -68,7 +68,7 @@ def _keywords(question: Question) -> str:
 def _covered(reading: Reading) -> frozenset[str]:
     """Stems of the question that the best sentences already speak of."""
     bags = [clue.sentence.bag | clue.passage.title_bag for clue in reading.evidence.clues[:_SENTENCES]]
-    return frozenset().union(*bags)
+    return frozenset[str]().union(*bags)
 
 
 def _unread_options(reading: Reading) -> list[str]:

@@ -7,34 +7,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dspash.gateway.offline.asked import Asked
 from dspash.gateway.offline.candidate import FEATURES, Candidate, find_candidates
 from dspash.gateway.offline.evidence import Evidence, gather
 from dspash.gateway.offline.form import Form
 from dspash.gateway.offline.passage import Passage, Sentence, read_passage
-from dspash.gateway.offline.question import Asked, Question, read_question
+from dspash.gateway.offline.question import Question, read_question
 from dspash.gateway.offline.verdict import choose_option, decide
 
 __all__ = ["WEIGHTS", "Answer", "Reading", "read"]
 
 _WEIGHTS: Final = {
     "total": 6.1,
-    "own": -2.1,
+    "own": -2.0,
     "direct": 2.4,
-    "rank": 0.0,
     "kind": 4.2,
-    "near": 2.8,
-    "focus_near": 2.8,
+    "near": 2.9,
+    "focus_near": 2.9,
     "asked_already": -1.5,
-    "focus_inside": 2.5,
+    "focus_inside": 2.7,
     "focus_described": 2.7,
-    "conflict": -1.3,
+    "conflict": -1.2,
     "is_link": -0.4,
-    "lead": 1.1,
-    "same_lead": 2.0,
-    "length": 0.1,
+    "lead": 1.2,
+    "same_lead": 2.2,
     "person_like": 1.6,
     "job_like": 0.2,
-    "led_by_demonym": -0.7,
+    "led_by_demonym": -0.8,
 }
 WEIGHTS: Final = tuple([_WEIGHTS[name] for name in FEATURES])
 """What each feature of a candidate is worth, in the order of FEATURES.

@@ -51,12 +51,17 @@ _BY_NAME: Final[tuple[tuple[Role, frozenset[str]], ...]] = (
                   "revised edited improved simplified expanded".split()),
     ),
 )  # fmt: skip
+_LONGEST: Final = 500
 _CODE_DESCRIBED: Final = re.compile(r"\bpython code\b|```python|programming language", re.IGNORECASE)
 
 
-@lru_cache(maxsize=512)
 def find_role(name: str, description: str) -> Role:
     """The role of a text field; ANSWER when nothing says otherwise."""
+    return _find(name[:_LONGEST], description[:_LONGEST])
+
+
+@lru_cache(maxsize=512)
+def _find(name: str, description: str) -> Role:
     words = set(re.split(r"[_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
     for role, marks in _BY_NAME:
         if words & marks:

@@ -7,6 +7,7 @@ from typing import Final
 from dspash.gateway.offline.shape import (
     TEXT,
     Choice,
+    Endless,
     Flag,
     Listing,
     Nullable,
@@ -21,80 +22,127 @@ from dspash.gateway.port import JsonMap, JsonValue
 
 __all__ = ["read_schema"]
 
-_DEEPEST: Final = 6
-"""Levels of a recursive type that are worth filling in; below, it is left empty or taken for text."""
+_LONGEST_CHAIN: Final = 8
+"""References that lead to references; a longer chain is a circle."""
+_DEEPEST: Final = 32
+"""Steps into a schema; what lies deeper is taken for text."""
+
 _INTEGER: Final = "integer"
 
 
 def read_schema(schema: JsonMap) -> Shape:
-    """The shape a schema describes; what it leaves open is taken for text. Recursive schemas end after some levels."""
-    return _read(schema, _definitions(schema), _DEEPEST)
+    """The shape a schema describes; what it leaves open is taken for text, recursion ends where it begins again."""
+    definitions = schema.get("$defs", schema.get("definitions", {}))
+    shape = _Reader(definitions if isinstance(definitions, dict) else {}).read(schema, frozenset(), 0)
+    return TEXT if isinstance(shape, Endless) else shape
 
 
-def _definitions(schema: JsonMap) -> JsonMap:
-    found = schema.get("$defs", schema.get("definitions", {}))
-    return found if isinstance(found, dict) else {}
+class _Reader:
+    """Reads one schema; `inside` holds the names of the definitions being read further out."""
 
+    def __init__(self, definitions: JsonMap) -> None:
+        self._definitions = definitions
 
-def _read(schema: JsonValue, definitions: JsonMap, depth: int) -> Shape:
-    if not isinstance(schema, dict) or depth <= 0:
-        return TEXT
-    schema = _resolved(schema, definitions)
-    for key in ("anyOf", "oneOf"):
-        choices = schema.get(key)
-        if isinstance(choices, list) and choices:
-            return _any_of(choices, definitions, depth)
-    options = schema.get("enum", [schema["const"]] if "const" in schema else None)
-    if isinstance(options, list) and options:
-        return Choice(tuple([option for option in options if not isinstance(option, (dict, list))]))
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        return _any_of([{**schema, "type": one} for one in kind], definitions, depth)
-    return _typed(kind, schema, definitions, depth)
+    def read(self, schema: JsonValue, inside: frozenset[str], depth: int) -> Shape:
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            return TEXT
+        name = _reference(schema)
+        if name in inside:
+            return Endless()
+        schema = self._resolved(schema)
+        inside = inside | {name} if name else inside
+        for key in ("anyOf", "oneOf"):
+            choices = schema.get(key)
+            if isinstance(choices, list) and choices:
+                return self._any_of(choices, inside, depth + 1)
+        options = schema.get("enum", [schema["const"]] if "const" in schema else None)
+        if isinstance(options, list) and options:
+            return Choice(tuple([option for option in options if not isinstance(option, (dict, list))]))
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            return self._any_of([{**schema, "type": one} for one in kind], inside, depth + 1)
+        return self._typed(kind, schema, inside, depth + 1)
 
-
-def _resolved(schema: JsonMap, definitions: JsonMap) -> JsonMap:
-    """The schema with its $ref followed and a lone allOf (pydantic's way to add a description) unwrapped."""
-    for _ in range(_DEEPEST):
-        reference, parts = schema.get("$ref"), schema.get("allOf")
-        if isinstance(reference, str):
-            target = definitions.get(reference.rsplit("/", 1)[-1])
-        elif isinstance(parts, list) and parts:
-            target = parts[0]
-        else:
-            break
-        if not isinstance(target, dict):
-            return {}
-        schema = {**{key: value for key, value in schema.items() if key not in {"$ref", "allOf"}}, **target}
-    return schema
-
-
-def _any_of(choices: list[JsonValue], definitions: JsonMap, depth: int) -> Shape:
-    real = [choice for choice in choices if not (isinstance(choice, dict) and choice.get("type") == "null")]
-    if not real:
-        return Choice((None,))
-    shape = _read(real[0], definitions, depth)
-    return Nullable(shape) if len(real) < len(choices) else shape
-
-
-def _typed(kind: JsonValue, schema: JsonMap, definitions: JsonMap, depth: int) -> Shape:
-    match kind:
-        case "integer" | "number":
-            return _number(schema, whole=kind == _INTEGER)
-        case "boolean":
-            return Flag()
-        case "null":
-            return Choice((None,))
-        case "array":
-            return _listing(schema, definitions, depth)
-        case "object":
-            return _object(schema, definitions, depth)
-        case _:
-            return Text(
-                format=_str(schema.get("format")),
-                min_length=_count(schema.get("minLength")) or 0,
-                max_length=_count(schema.get("maxLength")),
+    def _resolved(self, schema: JsonMap) -> JsonMap:
+        """The schema with its $ref followed and a lone allOf (pydantic's way to add a description) unwrapped."""
+        for _ in range(_LONGEST_CHAIN):
+            name, parts = _reference(schema), schema.get("allOf")
+            target = (
+                self._definitions.get(name)
+                if name
+                else parts[0]
+                if isinstance(parts, list) and parts
+                else None
             )
+            if not isinstance(target, dict):
+                break
+            schema = {
+                **{key: value for key, value in schema.items() if key not in {"$ref", "allOf"}},
+                **target,
+            }
+        return schema
+
+    def _any_of(self, choices: list[JsonValue], inside: frozenset[str], depth: int) -> Shape:
+        """The first choice that ends; nothing is one of them when null is."""
+        shapes = [self.read(choice, inside, depth) for choice in choices if not _is_null(choice)]
+        ending = next((shape for shape in shapes if not isinstance(shape, Endless)), None)
+        if ending is None:
+            return Choice((None,)) if len(shapes) < len(choices) else Endless()
+        return Nullable(ending) if len(shapes) < len(choices) else ending
+
+    def _typed(self, kind: JsonValue, schema: JsonMap, inside: frozenset[str], depth: int) -> Shape:
+        match kind:
+            case "integer" | "number":
+                return _number(schema, whole=kind == _INTEGER)
+            case "boolean":
+                return Flag()
+            case "null":
+                return Choice((None,))
+            case "array":
+                return self._listing(schema, inside, depth)
+            case "object":
+                return self._object(schema, inside, depth)
+            case _:
+                least, most = _count(schema.get("minLength")), _count(schema.get("maxLength"))
+                return Text(format=_str(schema.get("format")), min_length=least or 0, max_length=most)
+
+    def _listing(self, schema: JsonMap, inside: frozenset[str], depth: int) -> Shape:
+        items = schema.get("items", schema.get("prefixItems"))
+        if isinstance(items, list):
+            items = items[0] if items else None
+        least = _count(schema.get("minItems")) or 0
+        item = self.read(items, inside, depth)
+        if isinstance(item, Endless):
+            return Listing(TEXT, 0, 0) if not least else item
+        return Listing(item, least, _count(schema.get("maxItems")))
+
+    def _object(self, schema: JsonMap, inside: frozenset[str], depth: int) -> Shape:
+        properties = schema.get("properties")
+        if not isinstance(properties, dict) or not properties:
+            free = schema.get("additionalProperties")
+            value = self.read(free, inside, depth)
+            return Record() if free is False or isinstance(value, Endless) else Table(value)
+        required = schema.get("required")
+        slots: list[Slot] = []
+        for name, part in properties.items():
+            shape = self.read(part, inside, depth)
+            if not isinstance(shape, Endless):
+                slots.append(Slot(name, shape, self._description(part)))
+            elif isinstance(required, list) and name in required:
+                return shape
+        return Record(tuple(slots), _str(schema.get("title")))
+
+    def _description(self, part: JsonValue) -> str:
+        return _str(self._resolved(part).get("description")) if isinstance(part, dict) else ""
+
+
+def _reference(schema: JsonMap) -> str:
+    reference = schema.get("$ref")
+    return reference.rsplit("/", 1)[-1] if isinstance(reference, str) else ""
+
+
+def _is_null(choice: JsonValue) -> bool:
+    return isinstance(choice, dict) and choice.get("type") == "null"
 
 
 def _number(schema: JsonMap, *, whole: bool) -> Number:
@@ -106,30 +154,6 @@ def _number(schema: JsonMap, *, whole: bool) -> Number:
     if below is not None:
         most = below - step
     return Number(whole, least, most)
-
-
-def _listing(schema: JsonMap, definitions: JsonMap, depth: int) -> Shape:
-    items = schema.get("items", schema.get("prefixItems"))
-    if isinstance(items, list):
-        items = items[0] if items else {}
-    least = _count(schema.get("minItems")) or 0
-    return Listing(_read(items, definitions, depth - 1), least, _count(schema.get("maxItems")))
-
-
-def _object(schema: JsonMap, definitions: JsonMap, depth: int) -> Shape:
-    properties = schema.get("properties")
-    if not isinstance(properties, dict) or not properties:
-        free = schema.get("additionalProperties")
-        return Record() if free is False else Table(_read(free, definitions, depth - 1))
-    slots = [
-        Slot(name, _read(part, definitions, depth - 1), _described(part, definitions))
-        for name, part in properties.items()
-    ]
-    return Record(tuple(slots), _str(schema.get("title")))
-
-
-def _described(part: JsonValue, definitions: JsonMap) -> str:
-    return _str(_resolved(part, definitions).get("description")) if isinstance(part, dict) else ""
 
 
 def _str(value: JsonValue) -> str:

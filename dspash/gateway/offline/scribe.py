@@ -54,7 +54,7 @@ class Scribe:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._step: Step | None = None
-        self._path: tuple[str, ...] = ()
+        self._depth = 0
 
     def write_all(self) -> JsonMap:
         """A value for each output field of the prompt, by name."""
@@ -65,16 +65,19 @@ class Scribe:
 
     def write(self, field: Field) -> JsonValue:
         """A value for one field, or for one part of a nested one."""
-        nested, self._path = len(self._path) > 0, (*self._path, field.name)
+        self._depth += 1
         try:
-            return self._write(field, essence(field.shape), nested=nested)
+            return self._write(field, essence(field.shape), nested=self._depth > 1)
         finally:
-            self._path = self._path[:-1]
+            self._depth -= 1
 
     def step(self, *, allowed: tuple[str, ...] = ()) -> Step:
         """The agent's next step, decided once for the fields that tell it."""
         if self._step is None:
+            # What ends the work is answered in full, wherever among the fields the step is told.
+            depth, self._depth = self._depth, 0
             self._step = next_step(self._draft, self.write, allowed=allowed)
+            self._depth = depth
         return self._step
 
     @staticmethod
@@ -104,7 +107,7 @@ class Scribe:
     def _text(self, field: Field, shape: Text, *, nested: bool) -> str:
         role = find_role(field.name, field.description)
         if role is Role.REASONING and self._step is not None:
-            text = think(self._draft, self._step)
+            text = think(self._step)
         elif role is Role.ANSWER and nested:
             text = short_answer(self._draft, field.name)
         else:
@@ -131,7 +134,7 @@ class Scribe:
         """The text, made to look as the shape demands: what the inputs have of that form, else a neutral value."""
         if shape.format in _FORMATS:
             pattern, neutral = _FORMATS[shape.format]
-            found = pattern.search(text) or pattern.search(self._draft.input_text())
+            found = pattern.search(text) or pattern.search(self._draft.input_text)
             text = found.group() if found else neutral
         text = text.ljust(shape.min_length, ".")
         return text if shape.max_length is None else text[: shape.max_length]

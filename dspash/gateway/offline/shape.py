@@ -8,6 +8,7 @@ from typing import TypeAlias
 __all__ = [
     "TEXT",
     "Choice",
+    "Endless",
     "Flag",
     "Listing",
     "Nullable",
@@ -97,7 +98,12 @@ class Nullable:
     inner: Shape = field(default_factory=Text)
 
 
-Shape: TypeAlias = Text | Number | Flag | Choice | Listing | Table | Record | Nullable
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """A type that contains itself, met again inside itself: to be left empty or out, so that the value ends."""
+
+
+Shape: TypeAlias = Text | Number | Flag | Choice | Listing | Table | Record | Nullable | Endless
 
 TEXT = Text()
 

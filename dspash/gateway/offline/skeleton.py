@@ -26,10 +26,9 @@ def read_skeleton(text: str) -> Shape | None:
     if len(text) > _LONGEST or "<!" in text or "<?" in text:
         return None
     try:
-        root = ET.fromstring(text)  # noqa: S314 - no declarations, so no entities to expand
-    except ET.ParseError:
+        return _shape(ET.fromstring(text))  # noqa: S314 - no declarations, so no entities to expand
+    except (ET.ParseError, RecursionError):
         return None
-    return _shape(root)
 
 
 def _shape(element: ET.Element) -> Shape:

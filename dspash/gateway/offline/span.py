@@ -66,17 +66,18 @@ _BEFORE_PHRASES: Final = (
     _ARTICLES | _COPULAS | frozenset("of as by with from in into his her its their and or".split())
 )
 _LONGEST_PHRASE: Final = 6
+_LONGEST_NAME: Final = 14
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def find_spans(text: str) -> tuple[Span, ...]:
-    """Every span of one sentence, in no particular order, without duplicates."""
+    """Every span of one sentence, in no particular order, without duplicates. `text` is of a sentence's length."""
     words = read_words(text)
     lower = [form.lower() for form in words.forms]
     found: dict[tuple[int, int], Kind] = {}
     _add_quoted(words, found)
     _add_dates(words, lower, found)
-    _add_numbers(words, lower, found)
+    _add_numbers(lower, found)
     _add_names(words, lower, found)
     _add_phrases(words, lower, found)
     return tuple([_span(words, lower, first, last, kind) for (first, last), kind in found.items()])
@@ -127,7 +128,7 @@ def _add_dates(words: Words, lower: list[str], found: dict[tuple[int, int], Kind
             found[first, last] = Kind.DATE
 
 
-def _add_numbers(words: Words, lower: list[str], found: dict[tuple[int, int], Kind]) -> None:
+def _add_numbers(lower: list[str], found: dict[tuple[int, int], Kind]) -> None:
     for i, word in enumerate(lower):
         if (i, i + 1) in found or not (_DIGITS.match(word) or word in _NUMBERS):
             continue
@@ -169,7 +170,7 @@ def _begins_name(words: Words, lower: list[str], i: int) -> bool:
 def _end_of_name(words: Words, lower: list[str], first: int) -> int:
     """One past the last word of the longest name from `first`; only blanks, commas before a capital, may stand inside."""
     last = first + 1
-    while last < len(lower):
+    while last < min(len(lower), first + _LONGEST_NAME):
         ahead = last
         while (
             ahead < len(lower)

@@ -7,7 +7,7 @@ from typing import Final
 
 from dspash.gateway.offline.draft import Draft
 from dspash.gateway.offline.material import read_items
-from dspash.gateway.offline.passage import split_sentences
+from dspash.gateway.offline.passage import read_passage, split_sentences
 from dspash.gateway.offline.span import Kind, find_spans
 from dspash.gateway.offline.task import Field
 from dspash.gateway.offline.tokens import bag_of, content_stems
@@ -25,7 +25,7 @@ def summarise(draft: Draft, field: Field) -> str:
         len(demo.output_text(field.name).split()) for demo, _ in draft.prompt.demo_values(field.name)
     )
     words = lengths[len(lengths) // 2] if lengths else None
-    summary = " ".join(extract_sentences(draft.input_text()[:_LONGEST], _SENTENCES))
+    summary = " ".join(extract_sentences(draft.input_text[:_LONGEST], _SENTENCES))
     if "title" in field.name or "headline" in field.name:
         words = words or 8
     if words is not None and len(summary.split()) > words * 1.5:
@@ -35,7 +35,7 @@ def summarise(draft: Draft, field: Field) -> str:
 
 def extract_sentences(text: str, count: int) -> list[str]:
     """The `count` sentences whose words come up most in the whole text, in their order."""
-    sentences = [sentence for part in read_items(text) for sentence in split_sentences(part)]
+    sentences = [sentence.text for part in read_items(text) for sentence in read_passage(part).sentences]
     common = Counter(content_stems(text))
     scored: list[tuple[float, int]] = []
     for i, sentence in enumerate(sentences):

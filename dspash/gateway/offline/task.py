@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from dspash.gateway.offline.annotation import read_annotation
+from dspash.gateway.offline.jsontext import parse_json, parse_object
 from dspash.gateway.offline.schema import read_schema
 from dspash.gateway.offline.shape import TEXT, Choice, Flag, Number, Shape, Table
 from dspash.gateway.offline.skeleton import read_skeleton
@@ -26,6 +26,8 @@ _NOTE: Final = "# note: the value you produce "
 _SCHEMA_NOTE: Final = "must adhere to the JSON schema: "
 _EXACT_NOTE: Final = "must exactly match (no extra characters) one of: "
 _MEMBER_NOTE: Final = "must be one of: "
+_LONGEST_REMEMBERED: Final = 40_000
+"""Characters; longer system messages are read each time, so that what is remembered stays small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +53,12 @@ class Task:
         return tuple([field.name for field in self.outputs])
 
 
-@lru_cache(maxsize=128)
 def read_task(system: str) -> Task | None:
     """Read a system message; None when it is not one that DSPy's adapters write."""
+    return _remembered(system) if len(system) <= _LONGEST_REMEMBERED else _read(system)
+
+
+def _read(system: str) -> Task | None:
     start, middle, structure = (system.find(mark) for mark in (_INPUTS, _OUTPUTS, _STRUCTURE))
     if start < 0 or middle < start or structure < middle:
         return None
@@ -67,6 +72,9 @@ def read_task(system: str) -> Task | None:
         inputs=tuple(_fields(system[start + len(_INPUTS) : middle], {}, "")),
         outputs=tuple(_fields(system[middle + len(_OUTPUTS) : structure], notes, outlines)),
     )
+
+
+_remembered = lru_cache(maxsize=128)(_read)
 
 
 def with_format(task: Task, response_format: JsonMap) -> Task:
@@ -130,10 +138,7 @@ def _notes(structure: str) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    try:
-        value = json.loads('"' + text.rstrip().rstrip(",").rstrip().removesuffix('"') + '"')
-    except ValueError:
-        return text
+    value = parse_json('"' + text.rstrip().rstrip(",").rstrip().removesuffix('"') + '"')
     return value if isinstance(value, str) else text
 
 
@@ -155,11 +160,8 @@ def _shape(name: str, annotation: str, note: str, outlines: str) -> Shape:
 
 def _noted(note: str) -> Shape | None:
     if note.startswith(_SCHEMA_NOTE):
-        try:
-            schema = json.loads(note[len(_SCHEMA_NOTE) :])
-        except ValueError:
-            return None
-        return read_schema(schema) if isinstance(schema, dict) else None
+        schema = parse_object(note[len(_SCHEMA_NOTE) :])
+        return read_schema(schema) if schema else None
     for opening in (_EXACT_NOTE, _MEMBER_NOTE):
         if note.startswith(opening):
             return Choice(tuple(note[len(opening) :].split("; ")))

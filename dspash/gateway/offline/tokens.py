@@ -9,7 +9,8 @@ from typing import Final
 
 __all__ = ["STOP_WORDS", "Words", "bag_of", "content_stems", "read_words", "stem"]
 
-_WORD: Final = re.compile(r"[^\W_]+(?:(?:['’&.\-–](?=[^\W_])|,(?=\d{3}\b))[^\W_]+)*")
+# Bounded: what is remembered of words must stay small whatever a prompt holds.
+_WORD: Final = re.compile(r"[^\W_]{1,60}(?:(?:['’&.\-–](?=[^\W_])|,(?=\d{3}\b))[^\W_]{1,60}){0,8}")
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 
 STOP_WORDS: Final = frozenset(
@@ -88,7 +89,7 @@ _MEETINGS: Final = {
 _IRREGULAR: Final = {form: base for base, forms in _MEETINGS.items() for form in (base, *forms.split())}
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """The key under which forms of one lower-case word meet; never empty for a non-empty word."""
     bare = _POSSESSIVE.sub("", word) or word
@@ -124,7 +125,7 @@ class Words:
         return self.text[self.starts[first] : self.ends[last - 1]]
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def read_words(text: str) -> Words:
     """Find the words of `text`: letters and digits, with inner apostrophes, hyphens, dots and thousands' commas."""
     matches = list(_WORD.finditer(text))
@@ -151,6 +152,6 @@ def bag_of(text: str) -> frozenset[str]:
 _NOTHING: Final = frozenset({""})
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=8192)
 def _content_stem(word: str) -> str:
     return "" if word in STOP_WORDS else stem(word)

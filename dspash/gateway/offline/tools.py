@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,22 +16,14 @@ from dspash.gateway.port import JsonMap, JsonValue
 __all__ = ["Tool", "best_tool", "is_final", "read_tools", "tool_arguments"]
 
 _LISTED: Final = re.compile(
-    r"(?P<name>\w+), whose description is <desc>(?P<desc>.*?)</desc>\. It takes arguments (?P<args>\{.*?\})\.(?=\s|$|\")",
+    r"\b(?P<name>\w{1,80}), whose description is <desc>(?P<desc>(?:(?!</desc>).){0,4000})</desc>\. "
+    r"It takes arguments (?P<args>\{.{0,4000}?\})\.(?=\s|$|\")",
     re.DOTALL,
 )
+_DESCRIBED: Final = "whose description is"
+_LONGEST_TOLD: Final = 100_000
 _FINAL: Final = frozenset({"finish", "submit", "final_answer", "done", "answer"})
-_SEARCHING: Final = (
-    "query",
-    "question",
-    "search",
-    "q",
-    "text",
-    "topic",
-    "keyword",
-    "keywords",
-    "name",
-    "title",
-)
+_SEARCHING: Final = frozenset("query question search q text topic keyword keywords name title".split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +42,8 @@ def read_tools(draft: Draft) -> list[Tool]:
         spec.name: Tool(spec.name, spec.description, *_schema_arguments(spec.parameters))
         for spec in draft.prompt.conversation.tools
     }
-    told = f"{draft.prompt.task.instructions}\n{draft.prompt.inputs.get('tools', '')}"
-    for match in _LISTED.finditer(told):
+    told = f"{draft.prompt.task.instructions}\n{draft.prompt.inputs.get('tools', '')}"[:_LONGEST_TOLD]
+    for match in _LISTED.finditer(told) if _DESCRIBED in told else ():
         arguments = _told_arguments(match["args"])
         found.setdefault(match["name"], Tool(match["name"], match["desc"], arguments, frozenset(arguments)))
     return list(found.values())
@@ -105,34 +96,25 @@ def _argument(draft: Draft, name: str, schema: JsonMap, numbers: list[float]) ->
 
 def _search_text(draft: Draft) -> str:
     if not draft.material.question:
-        return draft.input_text()[:200]
-    return (
-        next_query(draft.reading, terse=True) if draft.material.passages else draft.material.question.strip()
-    )
+        return draft.input_text[:200]
+    if not draft.material.passages:
+        return draft.material.question.strip()
+    return next_query(draft.reading, terse=True)
 
 
 def _schema_arguments(parameters: JsonMap) -> tuple[dict[str, JsonMap], frozenset[str]]:
-    properties = parameters.get("properties")
-    required = parameters.get("required")
-    arguments = _maps(properties) if isinstance(properties, dict) else {}
-    names = (
-        frozenset(name for name in required if isinstance(name, str))
-        if isinstance(required, list)
-        else frozenset[str]()
-    )
-    return arguments, names
+    properties, required = parameters.get("properties"), parameters.get("required")
+    names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    return (_maps(properties) if isinstance(properties, dict) else {}), frozenset(names)
 
 
 def _told_arguments(text: str) -> dict[str, JsonMap]:
     """The arguments as a tool's description prints them: a Python dict of JSON schemas."""
-    for parse in (ast.literal_eval, json.loads):
-        try:
-            value = parse(text)
-        except (ValueError, SyntaxError):
-            continue
-        if isinstance(value, dict):
-            return _maps(value)
-    return {}
+    try:
+        value: JsonValue = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return {}
+    return _maps(value) if isinstance(value, dict) else {}
 
 
 def _maps(value: Mapping[str, JsonValue]) -> dict[str, JsonMap]:

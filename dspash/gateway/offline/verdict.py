@@ -67,7 +67,7 @@ def decide(question: Question, passages: Sequence[Passage]) -> Verdict:
     pages = [page for page in passages if page.title_bag and bag_of(page.name) <= question.bag]
     if len(pages) >= 2 and _SAME.search(question.text):
         return _decide_same(question, pages[:2])
-    named: frozenset[str] = frozenset().union(*[page.title_bag for page in pages])
+    named = frozenset[str]().union(*[page.title_bag for page in pages])
     wanted = question.bag - named
     if not wanted:
         return Verdict("yes" if pages else "no", 0.5, ())
@@ -86,14 +86,14 @@ def _decide_same(question: Question, pages: list[Passage]) -> Verdict:
     grounds = tuple(openings)
     if len(openings) < 2:
         return Verdict("no", 0.3, grounds)
-    named = frozenset().union(*[page.title_bag for page in pages])
+    named = frozenset[str]().union(*[page.title_bag for page in pages])
     nations = [
         {word for word in opening.text.replace("–", "-").split() if word in DEMONYMS} for opening in openings
     ]
     if "nation" in question.bag or "country" in question.text.lower():
         return Verdict("yes" if nations[0] & nations[1] else "no", 0.8, grounds)
     wanted = question.bag - named - {"same", "both", "share", "common"}
-    texts = [frozenset().union(*[sentence.bag for sentence in page.sentences]) for page in pages]
+    texts = [frozenset[str]().union(*[sentence.bag for sentence in page.sentences]) for page in pages]
     if wanted:
         share = min(len(wanted & text) / len(wanted) for text in texts)
         if share >= 0.5:
