@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from typing import Any, ClassVar, Final, Protocol
 
 from dspash_protocol.faults import FaultKind, Progress
@@ -142,10 +143,11 @@ class CallTimeoutError(BridgeError):
         )
 
 
-class CallCancelledError(BridgeError):
+class CallCancelledError(BridgeError, CancelledError):
     """The call was cancelled before it ended; `reason` is the canceller's.
 
-    Retry is safe unless it reached side_effects.
+    It is also the `concurrent.futures.CancelledError` that code which waits for futures looks for. Retry is safe unless
+    it reached side_effects.
     """
 
     def __init__(self, *, reason: str, progress: Progress) -> None:
@@ -214,17 +216,15 @@ class ProtocolError(BridgeError):
 
 
 class ReentrancyError(BridgeError):
-    """A blocking call was made where waiting would stop what it waits for: on a running event loop's thread.
+    """Something was waited for where waiting would stop it: `call` in a callback of the thread that delivers it.
 
-    Fix: await `instead`, or make the call from another thread.
+    Fix: do as `instead` says.
     """
 
     def __init__(self, *, call: str, instead: str) -> None:
         self.call = call
         self.instead = instead
-        super().__init__(
-            f"{call} would block the event loop it runs on; await {instead}, or call it from another thread"
-        )
+        super().__init__(f"{call} would wait for itself; {instead}")
 
 
 class WorkerFaultError(DspashError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import inspect
 import pickle
@@ -103,8 +104,8 @@ LINES: list[tuple[DspashError, str]] = [
         "the worker broke the protocol: a reply to request 7, which nobody made; please report this",
     ),
     (
-        ReentrancyError(call="app.call()", instead="app.acall()"),
-        "app.call() would block the event loop it runs on; await app.acall(), or call it from another thread",
+        ReentrancyError(call="app.call()", instead="use app.submit()"),
+        "app.call() would wait for itself; use app.submit()",
     ),
     (InvalidRequestError("args is no map"), "args is no map; fix the request's arguments"),
     (
@@ -259,3 +260,7 @@ def test_a_repr_shows_identity_and_state_within_bounds() -> None:
     assert repr(error).startswith("WorkerLostError(generation=3, exit=Signalled(signal=9, ")
     assert "request='ping', retryable=True)" in repr(error)
     assert len(repr(error)) < 500
+
+
+def test_a_cancelled_call_raises_what_code_that_waits_for_futures_looks_for() -> None:
+    assert issubclass(CallCancelledError, concurrent.futures.CancelledError)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from dspash_protocol import (
@@ -14,7 +14,8 @@ from dspash_protocol import (
     Fault,
     FaultError,
     FaultKind,
-    LocalProtocolError,
+    FrameTooLargeError,
+    InvalidValueError,
     Request,
     Result,
     check_value,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
 __all__ = ["Ask", "current_ask"]
+
+ORPHAN_S: Final = 600.0  # for a request that belongs to no call and says no time of its own
 
 _current: Final[contextvars.ContextVar[Ask | None]] = contextvars.ContextVar("dspash_ask", default=None)
 
@@ -48,7 +51,7 @@ class Ask:
         self.deadline = _deadline_of(request, call)
         self._id = request.id
         self._seq = 0
-        self._cancelled = threading.Event()
+        self._cancelled = False
 
     def __repr__(self) -> str:
         return f"<Ask {self._id} {self.command} for {self.call!r}>"
@@ -56,11 +59,11 @@ class Ask:
     @property
     def is_cancelled(self) -> bool:
         """Whether nobody waits for the answer any more."""
-        return self._cancelled.is_set() or (self.call is not None and self.call.has_ended)
+        return self._cancelled or (self.call is not None and self.call.has_ended)
 
     def cancel(self) -> None:
         """The worker wants no answer any more; a handler that looks will stop."""
-        self._cancelled.set()
+        self._cancelled = True
 
     def remaining_s(self) -> float:
         """Seconds until the answer is of no use."""
@@ -77,7 +80,7 @@ class Ask:
         self.worker.say(Event(self._id, EventKind.ITEM, self._seq, data), wait_until=self.deadline)
         self._seq += 1
 
-    def serve(self, handler: Any) -> None:
+    def serve(self, handler: Callable[[Ask], Any]) -> None:
         """Run `handler(self)` and answer with what it returns or raises."""
         token = _current.set(self)
         try:
@@ -86,11 +89,10 @@ class Ask:
             check_value(value)
         except FaultError as error:
             self.fail(error.fault)
-        except Exception as error:  # noqa: BLE001 - a tool, a metric or a model is the host's code and may raise anything
+        except InvalidValueError as error:
+            self.fail(FaultError.of(FaultKind.UNSERIALISABLE, str(error), path=error.path).fault)
+        except BaseException as error:  # noqa: BLE001 - a tool, a metric or a model is the host's code: it may even exit
             self.fail(_fault_of(self.command, error))
-        except BaseException:  # Ctrl-C in the thread of a caller that serves its own call
-            self.fail(Fault(FaultKind.CANCELLED, "the host was interrupted"))
-            raise
         else:
             self._answer(Result(self._id, value))
         finally:
@@ -103,17 +105,26 @@ class Ask:
     def _answer(self, reply: Result | ErrorReply) -> None:
         try:
             self.worker.answer(reply, wait_until=self.deadline)
-        except LocalProtocolError as error:
-            fault = Fault(FaultKind.TOO_LARGE, str(error), type=type(error).__name__)
+        except FrameTooLargeError as error:
+            details = {"size": error.size, "limit": error.limit}
+            fault = FaultError.of(FaultKind.TOO_LARGE, str(error), **details).fault
             self.worker.answer(ErrorReply(self._id, fault), wait_until=self.deadline)
 
 
 def _deadline_of(request: Request, call: Call | None) -> float:
-    own = time.monotonic() + (request.timeout_ms / 1000 if request.timeout_ms is not None else 3600.0)
-    return own if call is None else min(own, call.deadline)
+    limit_s = ORPHAN_S if request.timeout_ms is None else request.timeout_ms / 1000
+    if call is None:
+        return time.monotonic() + limit_s
+    return call.deadline if request.timeout_ms is None else min(call.deadline, time.monotonic() + limit_s)
 
 
-def _fault_of(command: str, error: Exception) -> Fault:
+def _fault_of(command: str, error: BaseException) -> Fault:
     kind = FaultKind.LM_ERROR if command.startswith("lm.") else FaultKind.TOOL_ERROR
-    message = str(error) or repr(error)
-    return Fault(kind, message, type=type(error).__name__)
+    return Fault(kind, _text_of(error), type=type(error).__name__)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error) or repr(error)
+    except Exception as second:  # noqa: BLE001 - an exception's own __str__ is somebody's code, too
+        return f"{type(error).__name__}, which raised {type(second).__name__} when it was looked at"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from loguru import logger
+
 from dspash.bridge.ask import Ask, current_ask
-from dspash.bridge.call import Call, CallOptions, Standing
+from dspash.bridge.call import Call, CallOptions, Standing, is_delivering
 from dspash.bridge.deadlines import Deadlines
-from dspash.bridge.definitions import Definitions
+from dspash.bridge.definitions import Definitions, copy_of
 from dspash.bridge.elastic import ElasticThreads
 from dspash.bridge.lifetimes import open_bridges
 from dspash.bridge.mailbox import Mailbox
@@ -21,10 +23,18 @@ from dspash.bridge.pool import Pool
 from dspash.bridge.pump import Pump
 from dspash.bridge.status import BridgeStatus, WorkerStatus
 from dspash.bridge.supervisor import Supervisor
-from dspash.bridge.worker import Worker
-from dspash.errors import ClosedError, OverloadedError, SupervisorGaveUpError, WorkerLostError
+from dspash.bridge.worker import Worker, WorkerState
+from dspash.errors import (
+    BridgeError,
+    CallCancelledError,
+    ClosedError,
+    ConfigurationError,
+    OverloadedError,
+    SupervisorGaveUpError,
+    WorkerLostError,
+)
 from dspash.supervision import CrashReport, Death
-from dspash_protocol import DEFINING_COMMANDS, Command, Fault, FaultKind, ReverseCommand
+from dspash_protocol import DEFINING_COMMANDS, Command, Fault, FaultKind, Progress, ReverseCommand
 
 __all__ = ["AskHandler", "Bridge"]
 
@@ -33,6 +43,12 @@ AskHandler: TypeAlias = Callable[[Ask], Any]
 _ASIDE: Final = frozenset(map(str, (Command.PING, Command.STATS, Command.LIST, Command.INSPECT_HISTORY)))
 """Commands a worker answers between others; they need no slot."""
 
+_OF_THE_BRIDGE: Final = frozenset(map(str, (Command.HELLO, Command.SHUTDOWN)))
+"""Commands that begin and end a session: nobody else's to send."""
+
+CLOSING_S: Final = (
+    15.0  # beside twice `shutdown_s`; only a callback that does not return makes it take so long
+)
 _MIB: Final = 1024 * 1024
 
 
@@ -41,28 +57,36 @@ class Bridge:
 
     def __init__(self, options: BridgeOptions, handlers: Mapping[ReverseCommand, AskHandler]) -> None:
         self._options = options
-        self._handlers = dict(handlers)
-        self._owner_pid = os.getpid()
-        self._closing = threading.Lock()
-        self._closed_by: Exception | None = None
+        self._handlers: dict[str, AskHandler] = {str(command): serve for command, serve in handlers.items()}
+        self._recycle_at = options.recycling.max_calls
+        self._ended_by: Callable[[], BridgeError] | None = (
+            None  # what calls are refused with, once it is over
+        )
+        self._closing = threading.Lock()  # held for a look, to tell who closes
+        self._closed = threading.Event()
+        self._is_copy = False  # in a fork of the process that opened it
         self._calls_of_the_gone = 0
         self._unmatched_of_the_gone = 0
         self.definitions = Definitions()
         self._pool: Pool[Worker] = Pool(concurrency=options.concurrency, max_queue=options.max_queue)
-        self._mailbox = Mailbox("dspash-supervisor")
-        self._pump = Pump("dspash-pump")
         self._lm_threads = ElasticThreads("dspash-lm")
         self._tool_threads = ElasticThreads("dspash-tool")
-        self._deadlines = Deadlines(self._mailbox, self._expire)
-        self._supervisor = Supervisor(
-            options, mailbox=self._mailbox, pump=self._pump, definitions=self.definitions, owner=self
-        )
+        with contextlib.ExitStack() as undo:
+            self._pump = Pump("dspash-pump")
+            undo.callback(self._pump.close)
+            self._mailbox = Mailbox("dspash-supervisor")
+            undo.callback(self._mailbox.close)
+            self._deadlines = Deadlines(self._mailbox, Call.time_out)
+            self._supervisor = Supervisor(
+                options, mailbox=self._mailbox, pump=self._pump, definitions=self.definitions, owner=self
+            )
+            undo.pop_all()
         self._pool.expect(self._supervisor.child_ids)
         open_bridges.add(self)
         self._supervisor.start()
 
     def __repr__(self) -> str:
-        state = "open" if self._closed_by is None else "closed"
+        state = "open" if self._ended_by is None else "closed"
         return f"<Bridge {state} workers={len(self._supervisor.workers)} calls={len(self._deadlines)}>"
 
     # --- calls ---
@@ -72,97 +96,109 @@ class Bridge:
     ) -> Call:
         """Make a call; its outcome is in `call.future`.
 
-        When the queue is full it waits for a place, at most to the call's deadline, or with `wait=False` not at all.
-        Raises OverloadedError then, ClosedError or SupervisorGaveUpError when there is nobody left to serve it.
+        When the queue is full it waits for a place, at most to the call's deadline; with `wait=False`, or in a
+        callback, not at all. Raises OverloadedError then, ClosedError or SupervisorGaveUpError when there is nobody
+        left to serve it, ConfigurationError for a command that is the bridge's own.
         """
-        self._check_open()
+        if self._ended_by is not None:
+            raise self._ended_by()
         call = self._made(command, args, options)
-        call.on_end = self._deadlines.discard
-        call.on_cancel = self._abandon
-        if command in DEFINING_COMMANDS:
-            call.on_success = self._record
-        worker = self._admit(call, wait=wait and not self._pump.is_current_thread)
-        self._deadlines.add(call)
-        if worker is not None:
-            self._send(worker, call, wait=not self._pump.is_current_thread)
-        if self._closed_by is not None:
-            call.fail(self._closed_by)  # it was closed while we were on our way
+        wait = wait and not is_delivering()
+        worker: Worker | None = None
+        try:
+            worker = self._admit(call, wait=wait)
+            self._deadlines.add(call)
+            if worker is not None:
+                self._send(worker, call, wait=wait)
+        except BaseException:
+            # Ctrl-C above all: nobody will ever hold this call's future.
+            call.cancel("its caller was interrupted")
+            if worker is not None:
+                self._take_back(worker, call)
+            raise
+        if self._ended_by is not None:
+            call.fail(self._ended_by())  # it ended while the call was on its way
         return call
 
     def status(self) -> BridgeStatus:
         """A look at everything, without asking the workers."""
         workers = self._supervisor.workers
-        closed_by = self._closed_by
         return BridgeStatus(
             workers=tuple(_status_of(worker) for worker in workers),
             queued=self._pool.queued,
             running=sum(worker.busy for worker in workers),
             restarts=self._supervisor.restarts,
-            calls=self._calls_of_the_gone + sum(worker.calls_ended for worker in workers),
+            calls=self._calls_of_the_gone + sum(worker.calls_ended for worker in self._supervisor.alive),
             unmatched_replies=self._unmatched_of_the_gone
-            + sum(worker.unmatched_replies for worker in workers),
-            containment=_containment_text(self._supervisor),
-            gave_up=closed_by.report.summary() if isinstance(closed_by, SupervisorGaveUpError) else None,
+            + sum(worker.unmatched_replies for worker in self._supervisor.alive),
+            containment=self._supervisor.containment.describe(),
+            gave_up=self._reason_for_giving_up(),
         )
 
     def close(self) -> None:
-        """Fail what is open, stop the workers, end every thread, close every descriptor. Idempotent and bounded."""
+        """Fail what is open, stop the workers, end every thread, close every descriptor. Idempotent and bounded.
+
+        It returns when that is done, also when another thread has begun it. Called in a callback of a call, where
+        waiting would be waiting for itself, it only begins it.
+        """
+        if self._is_copy:
+            return
         with self._closing:
-            if self not in open_bridges:
-                return
+            is_first = self in open_bridges
             open_bridges.discard(self)
-            self._closed_by = self._closed_by or ClosedError("app")
-            if os.getpid() != self._owner_pid:
-                return  # a fork's copy: the workers and threads are its parent's
-            self._fail_all(self._closed_by)
-            self._mailbox.cast(self._supervisor.stop)
-            self._mailbox.close(timeout_s=2 * self._options.shutdown_s + 10.0)
-            self._pump.close()
-            self._lm_threads.close()
-            self._tool_threads.close()
+        if is_first:
+            self._end(lambda: ClosedError("app"))
+            self._mailbox.cast(self._shut_down)
+        if is_delivering():
+            return
+        if not self._closed.wait(2 * self._options.shutdown_s + CLOSING_S):
+            logger.error("closing takes too long: a callback does not return; the workers are killed")
+            for worker in self._supervisor.alive:
+                worker.process.kill()
+        self._mailbox.join()
+        self._lm_threads.close()
+        self._tool_threads.close()
 
-    def abandon_in_fork(self) -> None:
-        """In a fork's copy: let go of the descriptors, so that the workers see the end when their real host ends."""
-        self._closed_by = ClosedError(f"app of process {self._owner_pid}, of which this one is a fork,")
-        for worker in self._supervisor.workers:
+    def abandon_in_fork(self, parent: int) -> None:
+        """In a fork's copy: nothing here is its own. The workers must see the end when their real host ends."""
+        self._is_copy = True
+        self._ended_by = lambda: ClosedError(f"app of process {parent}, of which this one is a fork,")
+        for worker in self._supervisor.alive:
             worker.let_go()
+        for call in self._deadlines.open_calls:
+            call.future.orphan(self._ended_by())
 
-    # --- what workers tell, on the pump's thread ---
+    # --- what workers tell, on the thread that reads ---
 
     def worker_ready(self, worker: Worker) -> None:
         """It can take calls."""
+        worker.catch_up()
         self._pool.add(worker)
-        self._serve(worker)
+        if worker.state is not WorkerState.READY:
+            self._pool.remove(worker)  # it was retired or lost meanwhile
+        self._mailbox.cast(functools.partial(self._supervisor.ready, worker))
+        self._serve(worker, self._pool.next_for(worker))
 
-    def worker_replied(self, worker: Worker, call: Call) -> None:
+    def worker_replied(self, worker: Worker) -> None:
         """A slot is free."""
-        if call.command == Command.HELLO:
-            return
-        if self._pool.release(worker):
-            self._serve(worker)
+        following = self._pool.release(worker)
+        if following is not None:
+            self._serve(worker, following)
+        if worker.calls_ended == self._recycle_at:
+            self._mailbox.cast(functools.partial(self._supervisor.recycle_if_used_up, worker))
 
     def worker_asked(self, worker: Worker, ask: Ask) -> None:
         """It wants something of the host: find who serves it, on a thread of its own."""
-        handler = self._handlers.get(ask.command)  # type: ignore[call-overload]
+        handler = self._handlers.get(ask.command)
         if handler is None:
             offered = ", ".join(sorted(self._handlers))
-            ask.fail(
-                Fault(FaultKind.UNKNOWN_COMMAND, f"{ask.command!r} is not offered here; there are {offered}")
-            )
+            problem = f"{ask.command!r} is not offered here; there are {offered}"
+            ask.fail(Fault(FaultKind.UNKNOWN_COMMAND, problem))
             return
-        serve = functools.partial(ask.serve, handler)
-        is_lm = ask.command.startswith("lm.")
-        if is_lm and worker.hand_to_leader(ask, serve):
-            return
-        threads = self._lm_threads if is_lm else self._tool_threads
-        if not threads.start(serve):
-            ask.fail(
-                Fault(FaultKind.UNAVAILABLE, "too many requests of workers are being served", retryable=True)
-            )
-
-    def worker_leaving(self, worker: Worker) -> None:
-        """It takes no more calls; those it has go on."""
-        self._pool.remove(worker)
+        threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
+        if not threads.start(functools.partial(ask.serve, handler)):
+            problem = "too many requests of workers are being served"
+            ask.fail(Fault(FaultKind.UNAVAILABLE, problem, retryable=True))
 
     def worker_lost(self, worker: Worker) -> None:
         """Its pipe has ended."""
@@ -171,38 +207,47 @@ class Bridge:
 
     # --- what the supervisor tells, on the mailbox's thread ---
 
+    def worker_leaving(self, worker: Worker) -> None:
+        """It takes no more calls; those it has go on."""
+        self._pool.remove(worker)
+
     def worker_gone(self, worker: Worker, death: Death) -> None:
         """Its process has ended: so do its calls."""
         self._calls_of_the_gone += worker.calls_ended
         self._unmatched_of_the_gone += worker.unmatched_replies
+        stderr_tail = "\n".join(death.stderr_tail)
         for call in worker.take_pending():
             call.fail(
                 WorkerLostError(
                     generation=worker.generation,
                     exit=death.exit,
                     progress=call.progress,
-                    stderr_tail="\n".join(death.stderr_tail),
+                    stderr_tail=stderr_tail,
                     request=call.command,
                 )
             )
 
     def gave_up(self, report: CrashReport) -> None:
         """No worker will come back: nobody waits for one."""
-        self._closed_by = SupervisorGaveUpError(report)
-        self._fail_all(self._closed_by)
+        self._end(lambda: SupervisorGaveUpError(report))
         self._supervisor.stop()
 
     # --- routing ---
 
-    def _check_open(self) -> None:
-        if self._closed_by is not None:
-            raise self._closed_by
-
     def _made(self, command: str, args: Mapping[str, Any], options: CallOptions) -> Call:
         ask = current_ask()
-        if ask is not None and ask.worker in self._supervisor.workers:
-            return Call(command, args, options, Standing.NESTED, not_after=ask.deadline)
-        return Call(command, args, options, Standing.ASIDE if command in _ASIDE else Standing.ORDINARY)
+        if ask is not None and ask.worker.listener is self:
+            call = Call(command, args, options, Standing.NESTED, not_after=ask.deadline)
+        else:
+            call = Call(command, args, options, Standing.ASIDE if command in _ASIDE else Standing.ORDINARY)
+        call.on_end = self._deadlines.discard
+        call.on_abandon = self._abandon
+        if command in DEFINING_COMMANDS:
+            call.args = copy_of(args)  # what is sent now and told to other workers later is one and the same
+            call.on_success = self._record
+        elif command in _OF_THE_BRIDGE:
+            raise ConfigurationError("command", f"{command!r} is the bridge's own", "use open and close")
+        return call
 
     def _admit(self, call: Call, *, wait: bool) -> Worker | None:
         while True:
@@ -211,53 +256,76 @@ class Bridge:
             except OverloadedError:
                 if not wait or not self._pool.wait_for_place(call):
                     raise
-                self._check_open()
+                if self._ended_by is not None:
+                    raise self._ended_by() from None
 
     def _send(self, worker: Worker, call: Call, *, wait: bool) -> None:
+        """Send a call that has a slot of the worker's; a worker that takes none any more is left to its fate."""
         if call.has_ended:
-            if self._pool.release(worker):
-                self._serve(worker)
+            self._serve(worker, self._pool.release(worker))
         elif not worker.send(call, wait=wait):
             self._pool.remove(worker)
             self._pool.put_back(call, worker)
             for other in self._supervisor.workers:
-                self._serve(other)
+                self._serve(other, self._pool.next_for(other))
+        elif call.has_ended:
+            worker.cancel(call, "it ended while it was being sent")
 
-    def _serve(self, worker: Worker) -> None:
-        """Send `worker` what waits for it while it has free slots."""
-        while (call := self._pool.next_for(worker)) is not None:
-            self._send(worker, call, wait=False)
+    def _serve(self, worker: Worker, call: Call | None) -> None:
+        """Send `worker` this call, which has a slot of it, and whatever else waits while there are free slots."""
+        while call is not None:
+            try:
+                self._send(worker, call, wait=False)
+            except BaseException as error:
+                # The caller is elsewhere: it hears of it, and so does whoever interrupted this thread.
+                self._take_back(worker, call)
+                call.fail(
+                    CallCancelledError(reason=f"it could not be sent: {error!r}", progress=call.progress)
+                )
+                if not isinstance(error, Exception):
+                    raise
+            call = self._pool.next_for(worker)
+
+    def _take_back(self, worker: Worker, call: Call) -> None:
+        """Free the slot of a call that was never written, after something went wrong on its way."""
+        if call.worker is None or worker.withdraw(call):
+            self._serve(worker, self._pool.release(worker))
 
     def _record(self, call: Call) -> None:
-        definition = self.definitions.append(call.command, call.args)
+        """Remember what a worker has accepted, and have the others told."""
         if call.worker is not None:
-            call.worker.knows(definition)
+            self.definitions.append(call.command, call.args, accepted_by=call.worker.follower)
+            self._mailbox.cast(self._supervisor.spread_definitions)
 
     # --- ending ---
 
-    def _expire(self, call: Call) -> None:
-        if call.time_out():
-            self._abandon(call, "its deadline has passed")
-
     def _abandon(self, call: Call, reason: str) -> None:
         """Nobody waits for this call any more: take it out of the queue, or ask its worker to end it."""
-        if self._pool.forget(call):
-            return
         worker = call.worker
-        if worker is not None:
+        was_waiting = call.progress is Progress.NOT_SENT and self._pool.forget(call)
+        if worker is not None and not was_waiting:
             worker.cancel(call, reason)
             self._mailbox.cast_after(
-                self._options.cancel_grace_s, functools.partial(self._replace_if_still_running, worker, call)
+                self._options.cancel_grace_s, functools.partial(self._supervisor.overran, worker, call)
             )
 
-    def _replace_if_still_running(self, worker: Worker, call: Call) -> None:
-        if call in worker.pending:
-            self._supervisor.overran(worker, call)
-
-    def _fail_all(self, error: Exception) -> None:
-        self._pool.drain()
+    def _end(self, error: Callable[[], BridgeError]) -> None:
+        """Refuse all calls from now on, and fail those that are open. The first reason given stays."""
+        self._ended_by = self._ended_by or error
+        self._pool.close()
         for call in self._deadlines.drain():
-            call.fail(error)
+            call.fail(self._ended_by())
+
+    def _shut_down(self) -> None:
+        with contextlib.ExitStack() as always:
+            always.callback(self._closed.set)
+            always.callback(self._mailbox.close)
+            always.callback(self._pump.close)
+            self._supervisor.stop()
+
+    def _reason_for_giving_up(self) -> str | None:
+        error = None if self._ended_by is None else self._ended_by()
+        return error.report.summary() if isinstance(error, SupervisorGaveUpError) else None
 
 
 def _status_of(worker: Worker) -> WorkerStatus:
@@ -271,8 +339,3 @@ def _status_of(worker: Worker) -> WorkerStatus:
         memory_mb=None if worker.memory_bytes is None else worker.memory_bytes / _MIB,
         age_s=time.monotonic() - worker.started_at,
     )
-
-
-def _containment_text(supervisor: Supervisor) -> str:
-    containment = supervisor.containment
-    return f"{containment.kind} ({containment.reason})" if containment.reason else str(containment.kind)

@@ -7,21 +7,27 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dspash.errors import CallTimeoutError, ReentrancyError
+from dspash.errors import CallCancelledError, CallTimeoutError, ConfigurationError, ReentrancyError
 from dspash_protocol import Event, EventKind, Progress
 
 if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
-__all__ = ["Call", "CallFuture", "CallOptions", "Standing", "delivering"]
+__all__ = ["Call", "CallFuture", "CallOptions", "Standing", "delivering", "is_delivering"]
 
 _serials: Final = itertools.count(1)
 _thread: Final = threading.local()
+_cancelling: Final = (
+    threading.Lock()
+)  # decides between several who cancel the same call; held for a comparison
+_PENDING: Final = (
+    "PENDING"  # what concurrent.futures calls a future without an outcome that was not cancelled
+)
 
 
 class delivering:  # noqa: N801 - reads as a verb, like contextlib's own
@@ -36,13 +42,18 @@ class delivering:  # noqa: N801 - reads as a verb, like contextlib's own
         _thread.delivers = False
 
 
+def is_delivering() -> bool:
+    """Whether the running code is a callback: waiting for a call here may be waiting for oneself."""
+    return getattr(_thread, "delivers", False)
+
+
 @dataclass(frozen=True, slots=True)
 class CallOptions:
     """How a call is to be made, beside what it asks.
 
     `timeout_s` is for everything: queue, wire, worker, LM calls and tools. Calls with the same `sticky` key go to the
     same worker. `owner` is the id of the module or program it runs: its tools are those the call may use. `on_event`
-    is told, on the pump's thread, of every event.
+    is told of every event, on the thread that reads it; it must be quick.
     """
 
     timeout_s: float
@@ -51,43 +62,83 @@ class CallOptions:
     sticky: str | None = None
     on_event: Callable[[Event], None] | None = None
 
+    def __post_init__(self) -> None:
+        if not self.timeout_s > 0:
+            raise ConfigurationError("timeout_s", f"{self.timeout_s} leaves no time", "give seconds above 0")
+
 
 class CallFuture(Future[Any]):
-    """A future whose `cancel` reaches the worker: it asks there, and kills what does not listen."""
+    """The outcome of a call. Its `cancel` reaches the worker: it asks there, and kills what does not listen.
+
+    Whoever waits gets the result, or a DspashError: a cancelled one raises CallCancelledError, which is also the
+    CancelledError that every future raises.
+    """
 
     def __init__(self, call: Call) -> None:
         super().__init__()
-        self._call = call
+        self._call: Call | None = call  # None once it has ended: the two would keep each other alive
+        self._cancelled_as: CallCancelledError | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the outcome is decided; as `done`, without its lock."""
+        return self._state != _PENDING
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the outcome. Raises ReentrancyError where what delivers it would wait for itself."""
-        self._before_waiting(timeout)
-        return super().result(timeout)
+        if self._state == _PENDING:
+            self._before_waiting(timeout)
+        try:
+            return super().result(timeout)
+        except CancelledError:
+            if self._cancelled_as is None:
+                raise
+            raise self._cancelled_as from None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the outcome; see result."""
-        self._before_waiting(timeout)
-        return super().exception(timeout)
+        if self._state == _PENDING:
+            self._before_waiting(timeout)
+        try:
+            return super().exception(timeout)
+        except CancelledError:
+            raise self._cancelled_as or CancelledError from None
 
     def cancel(self) -> bool:
-        """End the call for its caller at once; False when it has ended already."""
-        return self._call.cancel("the caller cancelled it")
+        """End the call for its caller at once; False when it has ended otherwise."""
+        call = self._call
+        return self.cancelled() if call is None else call.cancel("the caller cancelled it")
+
+    def end_cancelled(self, error: CallCancelledError) -> bool:
+        """Become cancelled and tell whoever waits, without asking anybody; False when it had ended."""
+        with _cancelling:
+            if self._cancelled_as is not None or self.has_ended:
+                return False
+            self._cancelled_as = error
+        if not super().cancel():
+            return False
+        self.set_running_or_notify_cancel()  # those who wait for one of several futures hear of it only now
+        return True
+
+    def let_go(self) -> None:
+        """It has ended: forget the call."""
+        self._call = None
+
+    def orphan(self, error: Exception) -> None:
+        """In a fork's copy: end with `error`. Nobody else is left to do it, nor to hold the lock that was copied."""
+        self._condition = threading.Condition()
+        if not self.has_ended:
+            self.set_exception(error)
 
     def _before_waiting(self, timeout: float | None) -> None:
-        if self.done():
-            return
-        if getattr(_thread, "delivers", False):
+        if is_delivering():
             raise ReentrancyError(
-                call="waiting for a call inside a callback", instead="it with the a… method"
+                call="waiting for a call inside a callback",
+                instead="start the call there and add a callback to it, or hand the work to another thread",
             )
-        worker = self._call.worker
-        if timeout is None and worker is not None:
-            worker.lead(self._call)
-
-    def cancel_quietly(self) -> None:
-        """Become cancelled and tell whoever waits, without asking anybody."""
-        super().cancel()
-        self.set_running_or_notify_cancel()
+        call = self._call
+        if call is not None and timeout is None and call.worker is not None:
+            call.worker.lead(call)
 
 
 class Standing(Enum):
@@ -99,15 +150,19 @@ class Standing(Enum):
 
 
 class Call:
-    """One request and its outcome. Whoever ends it first wins; every other ending is without effect."""
+    """One request and its outcome. Whoever ends it first wins; every other ending is without effect.
+
+    The future decides: it takes one outcome and refuses all others. Whoever ends a call in time tells nobody else;
+    an end that comes early, from the host's side, is also told to `on_abandon`.
+    """
 
     __slots__ = (
-        "_ticket",
         "args",
         "command",
         "deadline",
         "future",
-        "on_cancel",
+        "limit_s",
+        "on_abandon",
         "on_end",
         "on_success",
         "options",
@@ -126,20 +181,21 @@ class Call:
         standing: Standing = Standing.ORDINARY,
         not_after: float = math.inf,
     ) -> None:
+        now = time.monotonic()
         self.serial = next(_serials)
         self.command = command
         self.args = args
         self.options = options
         self.standing = standing
-        self.deadline = min(time.monotonic() + options.timeout_s, not_after)
+        self.limit_s = min(options.timeout_s, max(0.0, not_after - now))
+        self.deadline = now + self.limit_s
         self.progress = Progress.NOT_SENT
         self.worker: Worker | None = None
         self.request_id: int | None = None
         self.future = CallFuture(self)
+        self.on_success: Callable[[Call], None] | None = None  # before the caller hears of it
         self.on_end: Callable[[Call], None] | None = None
-        self.on_cancel: Callable[[Call, str], None] | None = None
-        self.on_success: Callable[[Call], None] | None = None
-        self._ticket = [None]  # taken by whoever ends the call: list.pop is atomic, so only one can
+        self.on_abandon: Callable[[Call, str], None] | None = None
 
     def __repr__(self) -> str:
         state = "ended" if self.has_ended else str(self.progress)
@@ -148,7 +204,7 @@ class Call:
     @property
     def has_ended(self) -> bool:
         """Whether the outcome is decided."""
-        return not self._ticket
+        return self.future.has_ended
 
     def remaining_s(self) -> float:
         """Seconds to the deadline; negative past it."""
@@ -158,34 +214,43 @@ class Call:
         """Remember that the request got at least this far."""
         self.progress = self.progress.at_least(progress)
 
+    # --- ending; each returns False when it had ended ---
+
     def succeed(self, value: Any) -> bool:
-        """End with a result; False when it had ended."""
-        if not self._take():
-            return False
-        if self.on_success is not None:
+        """End with a result."""
+        if self.on_success is not None and not self.has_ended:
             self.on_success(self)
-        self.future.set_result(value)
+        try:
+            self.future.set_result(value)
+        except InvalidStateError:
+            return False
+        self._tidy()
         return True
 
     def fail(self, error: BaseException) -> bool:
-        """End with an error; False when it had ended."""
-        if not self._take():
+        """End with an error."""
+        try:
+            self.future.set_exception(error)
+        except InvalidStateError:
             return False
-        self.future.set_exception(error)
+        self._tidy()
         return True
+
+    def give_up(self, error: BaseException, reason: str) -> bool:
+        """End with an error of the host's own, and have the worker told to stop."""
+        return self.fail(error) and self._abandon(reason)
 
     def time_out(self) -> bool:
-        """End because its deadline has come; False when it had ended."""
-        return self.fail(CallTimeoutError(timeout_s=self.options.timeout_s, progress=self.progress))
+        """End because its deadline has come, and have the worker told to stop."""
+        error = CallTimeoutError(timeout_s=self.limit_s, progress=self.progress)
+        return self.give_up(error, "its deadline has passed")
 
     def cancel(self, reason: str) -> bool:
-        """End as cancelled, and have the worker told; False when it had ended."""
-        if not self._take():
+        """End as cancelled, and have the worker told to stop."""
+        if not self.future.end_cancelled(CallCancelledError(reason=reason, progress=self.progress)):
             return False
-        self.future.cancel_quietly()
-        if self.on_cancel is not None:
-            self.on_cancel(self, reason)
-        return True
+        self._tidy()
+        return self._abandon(reason)
 
     def receive(self, event: Event) -> None:
         """Take an event of the running request."""
@@ -193,11 +258,12 @@ class Call:
         if self.options.on_event is not None and not self.has_ended:
             self.options.on_event(event)
 
-    def _take(self) -> bool:
-        try:
-            self._ticket.pop()
-        except IndexError:
-            return False
+    def _tidy(self) -> None:
+        self.future.let_go()
         if self.on_end is not None:
             self.on_end(self)
+
+    def _abandon(self, reason: str) -> bool:
+        if self.on_abandon is not None:
+            self.on_abandon(self, reason)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -19,17 +20,17 @@ __all__ = ["Channel"]
 READ_BYTES: Final = 1 << 18
 HIGH_WATER_BYTES: Final = 8 << 20  # a writer that finds more than this waiting waits itself
 SOCKET_BUFFER_BYTES: Final = 1 << 20  # asked of the kernel each way, which may grant less
-ARRIVAL_S: Final = 0.05  # how long one wait for data may take
+ARRIVAL_S: Final = 0.01  # how long one wait for data may take
 _ARRIVAL_TIME: Final = struct.pack("ll", 0, int(ARRIVAL_S * 1e6))  # a struct timeval
 # A host app may have given SIGPIPE its deadly default back.
 _SEND_FLAGS: Final = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
 
 
 class Channel:
-    """One end of a socket pair, written by any thread and read by the pump, neither ever blocking on it.
+    """One end of a socket pair, written by any thread and read by one at a time, none ever blocking for long.
 
     A frame goes straight to the kernel while that takes it. What it does not take waits in an outbox that the pump
-    empties, so the pump goes on reading while the peer is slow: both sides writing cannot deadlock.
+    empties, so reading goes on while the peer is slow: both sides writing cannot deadlock.
     """
 
     def __init__(self, sock: socket.socket, pump: Pump, *, on_backlog: Callable[[], None]) -> None:
@@ -42,6 +43,7 @@ class Channel:
         self._outbox = Outbox()
         self._room = threading.Condition(threading.Lock())
         self._open = True
+        self._mid_write = False
 
     def __repr__(self) -> str:
         return f"<Channel {'open' if self._open else 'closed'} {self._outbox!r}>"
@@ -54,6 +56,11 @@ class Channel:
     def has_backlog(self) -> bool:
         """Whether something waits for the peer to read."""
         return bool(self._outbox)
+
+    @property
+    def is_out_of_step(self) -> bool:
+        """Whether a write was interrupted so that nobody knows how much of the frame the peer has got."""
+        return self._mid_write
 
     def write(self, frame: bytes, *, wait_until: float | None = None) -> None:
         """Send `frame`, or leave the rest of it to the pump.
@@ -68,7 +75,9 @@ class Channel:
                 self._outbox.put(frame)
                 must_watch = False
             else:
+                self._mid_write = True
                 self._outbox.put(frame, written=self._send(frame))
+                self._mid_write = False
                 must_watch = bool(self._outbox)
         if must_watch:
             self._on_backlog()
@@ -80,8 +89,10 @@ class Channel:
         with self._room:
             while self._outbox:
                 piece = self._outbox.front()
+                self._mid_write = True
                 written = self._send(piece)
                 self._outbox.took(written)
+                self._mid_write = False
                 if written < len(piece):
                     break
             self._room.notify_all()
@@ -109,10 +120,8 @@ class Channel:
             self._open = False
             self._outbox.clear()
             self._room.notify_all()
-        try:
+        with contextlib.suppress(OSError):  # the peer was faster
             self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            return  # the peer was faster
 
     def close(self) -> None:
         """Let go of the descriptor. Waiting writers go on, and find it closed at their next write."""

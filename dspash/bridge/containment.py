@@ -37,6 +37,10 @@ class Containment:
         """Whether the process we start is a wrapper around the worker."""
         return bool(self.command)
 
+    def describe(self) -> str:
+        """The kind, with the reason where it is the weaker one."""
+        return f"{self.kind} ({self.reason})" if self.reason else str(self.kind)
+
 
 @functools.cache
 def find_containment() -> Containment:

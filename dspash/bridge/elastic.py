@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from loguru import logger
 
 __all__ = ["ElasticThreads"]
 
-IDLE_S = 10.0  # how long a thread without work is kept
+IDLE_S: Final = 10.0  # how long a thread without work is kept
 
 
 class ElasticThreads:
@@ -20,9 +22,10 @@ class ElasticThreads:
     deadlock. At the limit `start` says no, and the caller answers for it.
     """
 
-    def __init__(self, name: str, *, limit: int = 512) -> None:
+    def __init__(self, name: str, *, limit: int = 512, idle_s: float = IDLE_S) -> None:
         self._name = name
         self._limit = limit
+        self._idle_s = idle_s
         self._jobs: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._idle = 0
@@ -49,7 +52,12 @@ class ElasticThreads:
                 target=self._run, args=(job,), name=f"{self._name}-{self._made}", daemon=True
             )
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system allows no more threads
+            with self._changed:
+                self._threads.discard(thread)
+            return False
         return True
 
     def close(self, *, timeout_s: float = 1.0) -> None:
@@ -59,26 +67,31 @@ class ElasticThreads:
             self._jobs.clear()
             self._changed.notify_all()
             threads = self._threads - {threading.current_thread()}
-        share_s = timeout_s / max(len(threads), 1)
+        until = time.monotonic() + timeout_s
         for thread in threads:
-            thread.join(share_s)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _run(self, job: Callable[[], None] | None) -> None:
-        while job is not None:
-            try:
-                job()
-            except Exception:  # noqa: BLE001 - the boundary of this thread; jobs answer for their own errors
-                logger.exception("a job on {} failed", self._name)
-            job = self._next()
-        with self._changed:
-            self._threads.discard(threading.current_thread())
+        try:
+            while job is not None:
+                self._do(job)
+                job = self._next()
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException:  # noqa: BLE001 - the boundary of this thread; jobs answer for their own errors
+            logger.exception("a job on {} failed", self._name)
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:
             self._idle += 1
             try:
                 while not self._jobs:
-                    if not self._open or not self._changed.wait(IDLE_S):
+                    if not self._open or not self._changed.wait(self._idle_s):
                         return self._jobs.popleft() if self._jobs else None
                 return self._jobs.popleft()
             finally:

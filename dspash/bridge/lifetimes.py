@@ -12,7 +12,7 @@ __all__ = ["open_bridges"]
 
 class _Bridge(Protocol):
     def close(self) -> None: ...
-    def abandon_in_fork(self) -> None: ...
+    def abandon_in_fork(self, parent: int) -> None: ...
 
 
 open_bridges: Final[weakref.WeakSet[_Bridge]] = weakref.WeakSet()
@@ -27,7 +27,7 @@ def _close_all() -> None:
 def _abandon_all() -> None:
     """In a forked child: the workers are the parent's, and so are the threads, which did not come along."""
     for bridge in list(open_bridges):
-        bridge.abandon_in_fork()
+        bridge.abandon_in_fork(os.getppid())
     open_bridges.clear()
 
 

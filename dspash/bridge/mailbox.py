@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 from loguru import logger
 
+from dspash.bridge.call import delivering
+
 __all__ = ["Mailbox"]
 
 Job: TypeAlias = Callable[[], None]
@@ -36,11 +38,6 @@ class Mailbox:
     def __repr__(self) -> str:
         return f"<Mailbox {self._thread.name} jobs={len(self._jobs)} timed={len(self._timed)}>"
 
-    @property
-    def is_current_thread(self) -> bool:
-        """Whether the caller runs on this mailbox's thread, where waiting for one of its jobs would never end."""
-        return threading.current_thread() is self._thread
-
     def cast(self, job: Job) -> None:
         """Do `job` as soon as those before it are done. Never waits; after `close` it does nothing."""
         with self._changed:
@@ -60,21 +57,24 @@ class Mailbox:
         """Do `job` once `after_s` seconds have passed."""
         self.cast_at(time.monotonic() + after_s, job)
 
-    def close(self, *, timeout_s: float = 5.0) -> None:
-        """Do the jobs already sent, drop the timed ones, and end the thread."""
+    def close(self) -> None:
+        """Do the jobs already sent, drop the timed ones, and end the thread. Never waits."""
         with self._changed:
             self._open = False
             self._timed.clear()
             self._changed.notify()
-        if not self.is_current_thread:
-            self._thread.join(timeout_s)
+
+    def join(self, timeout_s: float = 5.0) -> None:
+        """Wait for the thread to end, after `close`; not on that thread."""
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job()
-            except Exception:  # noqa: BLE001 - the boundary of this thread: one bad job must not end supervision
-                logger.exception("a supervision job failed")
+        with delivering():  # calls that time out or lose their worker end here, and with them their callbacks
+            while (job := self._next()) is not None:
+                try:
+                    job()
+                except Exception:  # noqa: BLE001 - the boundary of this thread: one bad job must not end supervision
+                    logger.exception("a supervision job failed")
 
     def _next(self) -> Job | None:
         with self._changed:
@@ -88,4 +88,4 @@ class Mailbox:
                         return heapq.heappop(self._timed)[2]
                 elif not self._open:
                     return None
-                self._changed.wait(wait_s)
+                self._changed.wait(None if wait_s is None else min(wait_s, threading.TIMEOUT_MAX))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import zlib
 from collections import deque
 from collections.abc import Iterable
@@ -28,8 +27,9 @@ W = TypeVar("W", bound=Slots)
 class Pool(Generic[W]):
     """Ready workers and waiting calls.
 
-    A call goes to the least busy worker that has a free slot, or, when it has a sticky key, to the one worker of that
-    key. Otherwise it waits, first come first served, while fewer than `max_queue` do.
+    A call goes to the least busy worker that has room for it, or, when it has a sticky key, to the one worker of that
+    key. Otherwise it waits, first come first served, while fewer than `max_queue` do. Calls that need no slot wait in
+    a line of their own, before all others.
     """
 
     def __init__(self, *, concurrency: int, max_queue: int) -> None:
@@ -39,21 +39,26 @@ class Pool(Generic[W]):
         self._children: list[str] = []
         self._ready: dict[str, W] = {}
         self._waiting: deque[Call] = deque()
+        self._slotless: deque[Call] = deque()  # waiting calls that need no slot
         self._lock = threading.Lock()
         self._place = threading.Condition(self._lock)
+        self._wanting_place = 0  # threads in wait_for_place
+        self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Pool ready={len(self._ready)} waiting={len(self._waiting)}>"
+        return f"<Pool ready={len(self._ready)} waiting={self.queued}>"
 
     @property
     def queued(self) -> int:
-        """How many calls wait for a slot."""
-        return len(self._waiting)
+        """How many calls wait."""
+        return len(self._waiting) + len(self._slotless)
 
     def expect(self, child_ids: Iterable[str]) -> None:
         """Name the children, ready or not: sticky keys are spread over these."""
         with self._lock:
             self._children = sorted(child_ids)
+
+    # --- calls that come ---
 
     def admit(self, call: Call) -> W | None:
         """The worker to send `call` to now, a slot of which is then its; None when it was queued.
@@ -64,28 +69,33 @@ class Pool(Generic[W]):
             worker = self._choose(call)
             if worker is not None:
                 worker.busy += 1
-                return worker
-            if not self._has_place(call):
-                raise OverloadedError(queued=len(self._waiting), limit=self.max_queue)
-            if call.standing is Standing.NESTED:
-                self._waiting.appendleft(call)  # calls that hold slots wait for it
+            elif self._may_wait(call):
+                self._line_of(call).append(call)
             else:
-                self._waiting.append(call)
-            return None
+                raise OverloadedError(queued=self.queued, limit=self.max_queue)
+            return worker
 
     def wait_for_place(self, call: Call) -> bool:
         """Stay until `admit` may take the call, or its deadline has come; whether it may."""
         with self._place:
-            while not self._has_place(call):
-                left_s = call.deadline - time.monotonic()
-                if left_s <= 0 or not self._place.wait(left_s):
-                    return self._has_place(call)
+            self._wanting_place += 1
+            try:
+                while not self._closed and self._choose(call) is None and not self._may_wait(call):
+                    left_s = call.remaining_s()
+                    if left_s <= 0:
+                        return False
+                    self._place.wait(min(left_s, threading.TIMEOUT_MAX))
+            finally:
+                self._wanting_place -= 1
             return True
+
+    # --- workers that come and go, and slots that become free ---
 
     def add(self, worker: W) -> None:
         """The worker is ready. Ask `next_for` what waits for it."""
         with self._lock:
             self._ready[worker.child_id] = worker
+            self._place.notify_all()
 
     def remove(self, worker: W) -> None:
         """The worker takes no more calls; those it has go on."""
@@ -93,57 +103,46 @@ class Pool(Generic[W]):
             if self._ready.get(worker.child_id) is worker:
                 del self._ready[worker.child_id]
 
-    def release(self, worker: W) -> bool:
-        """One of the worker's calls has ended, as far as the worker is concerned; whether others wait."""
+    def release(self, worker: W) -> Call | None:
+        """One of the worker's calls has ended, as far as the worker is concerned. The answer is as next_for's."""
         with self._lock:
             worker.busy -= 1
-            if worker.busy == self._aside_limit // 2:
-                self._place.notify_all()
-            return bool(self._waiting)
+            if self._wanting_place:
+                self._call_for_more(worker)
+            return self._take_first(worker) if self._waiting or self._slotless else None
 
     def next_for(self, worker: W) -> Call | None:
         """The call that is first in line for `worker`, which has then taken a slot; None when there is none."""
         with self._lock:
-            if self._ready.get(worker.child_id) is not worker:
-                return None
-            for index, call in enumerate(self._waiting):
-                if call.standing is Standing.ORDINARY and worker.busy >= self.concurrency:
-                    return None  # what needs no slot waits before those that do
-                if not call.has_ended and self._is_at_home(worker, call):
-                    del self._waiting[index]
-                    worker.busy += 1
-                    self._call_for_more()
-                    return call
-            return None
+            return self._take_first(worker)
+
+    # --- calls that leave the line ---
 
     def forget(self, call: Call) -> bool:
-        """Take a call out of the queue; whether it was there."""
+        """Take a call out of the line; whether it was there."""
         with self._lock:
             try:
-                self._waiting.remove(call)
+                self._line_of(call).remove(call)
             except ValueError:
                 return False
-            self._call_for_more()
+            self._place.notify_all()
             return True
 
     def put_back(self, call: Call, worker: W) -> None:
         """A call could not be sent after all: it is first in line again, and the slot is free."""
         with self._lock:
             worker.busy -= 1
-            self._waiting.appendleft(call)
+            self._line_of(call).appendleft(call)
 
-    def drain(self) -> list[Call]:
-        """Take every waiting call out, and let those who wait for a place go on."""
+    def close(self) -> None:
+        """Empty the lines for good; those who wait for a place go on, and find that there is nobody to ask."""
         with self._lock:
-            calls = list(self._waiting)
+            self._closed = True
+            self._slotless.clear()
             self._waiting.clear()
             self._place.notify_all()
-            return calls
 
-    def _call_for_more(self) -> None:
-        """Wake those who wait for a place once half of them are free: one at a time, threads would swap at each call."""
-        if len(self._waiting) <= self.max_queue // 2:
-            self._place.notify_all()
+    # --- under the lock ---
 
     def _choose(self, call: Call) -> W | None:
         if call.options.sticky is not None:
@@ -155,11 +154,31 @@ class Pool(Generic[W]):
                 idlest = worker
         return idlest if idlest is not None and self._has_room(idlest, call) else None
 
-    def _has_place(self, call: Call) -> bool:
-        """Whether the call may wait here, or, being one that needs no slot, be sent."""
-        if call.standing is Standing.ASIDE and self._ready:
-            return any(worker.busy < self._aside_limit for worker in self._ready.values())
-        return len(self._waiting) < self.max_queue
+    def _take_first(self, worker: W) -> Call | None:
+        if self._ready.get(worker.child_id) is not worker:
+            return None
+        for line in (self._slotless, self._waiting):
+            for index, call in enumerate(line):
+                if not self._has_room(worker, call):
+                    break
+                if self._is_at_home(worker, call):
+                    del line[index]
+                    worker.busy += 1
+                    return call
+        return None
+
+    def _call_for_more(self, worker: W) -> None:
+        """Wake those who wait for a place once half of them are free: one at a time, threads would swap at each call."""
+        if self.queued <= self.max_queue // 2 or worker.busy == self._aside_limit // 2:
+            self._place.notify_all()
+
+    def _line_of(self, call: Call) -> deque[Call]:
+        return self._waiting if call.standing is Standing.ORDINARY else self._slotless
+
+    def _may_wait(self, call: Call) -> bool:
+        return (
+            self.queued < self.max_queue or call.standing is Standing.NESTED
+        )  # calls that hold slots wait for it
 
     def _is_at_home(self, worker: W, call: Call) -> bool:
         return call.options.sticky is None or self._home_of(call.options.sticky) == worker.child_id

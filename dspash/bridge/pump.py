@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -28,13 +29,22 @@ class Flushable(Protocol):
 
 
 class Pump:
-    """Waits on all descriptors at once and tells their owners; everything it calls must return soon."""
+    """Waits on all descriptors at once and tells their owners; everything it calls must return soon.
+
+    Descriptors are watched, unwatched and closed on its own thread only: a number that the system gives to something
+    new in the meantime can then not be mistaken for the old one.
+    """
 
     def __init__(self, name: str) -> None:
         # macOS has no epoll; with poll, changes take effect at the pump's next turn, so it cannot be paused at once.
         self.can_pause = hasattr(select, "epoll")
-        self._poller: Any = select.epoll() if self.can_pause else select.poll()
         self._wake_read, self._wake_write = os.pipe()
+        try:
+            self._poller: Any = select.epoll() if self.can_pause else select.poll()
+        except OSError:
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            raise
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._on_ready: dict[int, Ready] = {}
@@ -43,9 +53,15 @@ class Pump:
         self._unflushed: deque[Flushable] = deque()
         self._awake = True
         self._open = True
-        self._watch(self._wake_read, self._on_wake, READABLE)
+        self._ended = False
+        self._lock = threading.Lock()  # between giving a job and ending
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._watch(self._wake_read, self._on_wake, READABLE)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system allows no more threads
+            self._let_go()
+            raise
 
     def __repr__(self) -> str:
         return f"<Pump {self._thread.name} watching={len(self._on_ready)}>"
@@ -56,12 +72,14 @@ class Pump:
         return threading.get_ident() == self._thread.ident
 
     def run(self, job: Callable[[], None]) -> None:
-        """Do `job` on the pump's thread, now when that is this thread."""
-        if self.is_current_thread:
-            job()
-            return
-        self._jobs.append(job)
-        self._wake()
+        """Do `job` on the pump's thread, after those given before; at once when that is this thread, or has ended."""
+        if not self.is_current_thread:
+            with self._lock:
+                if not self._ended:
+                    self._jobs.append(job)
+                    self._wake()
+                    return
+        job()
 
     def will_flush(self, backlog: Flushable) -> bool:
         """Whether the pump is awake and so will flush `backlog` before it sleeps: a system call saved under load."""
@@ -72,41 +90,44 @@ class Pump:
         return self._awake
 
     def watch(self, fd: int, on_ready: Ready, events: int = READABLE) -> None:
-        """Call `on_ready(events)` whenever `fd` is; any thread may ask. A second call changes the events."""
-        self.run(lambda: self._watch(fd, on_ready, events))
+        """Call `on_ready(events)` whenever `fd` is. A second call changes the events. On the pump's thread."""
+        if fd >= 0 and not self._ended:
+            self._watch(fd, on_ready, events)
 
     def unwatch(self, fd: int) -> None:
-        """Forget `fd`, before it is closed."""
+        """Forget `fd`, before it is closed. On the pump's thread."""
         if self._on_ready.pop(fd, None) is not None:
             del self._events[fd]
-            self._poller.unregister(fd)
+            if not self._ended:
+                self._poller.unregister(fd)
 
     def pause(self, fd: int) -> None:
-        """Leave the reading of `fd` to the caller, until `resume`. Only where `can_pause`."""
-        events = self._events.get(fd)
-        if events is not None:
-            self._poller.modify(fd, events & ~READABLE)
+        """Leave the reading of `fd` to the caller, until `resume`. Only where `can_pause`; from any thread."""
+        self._mask(fd, ~READABLE)
 
     def resume(self, fd: int) -> None:
         """Read `fd` again."""
+        self._mask(fd, ~0)
+
+    def close(self, *, timeout_s: float = 5.0) -> bool:
+        """End the thread after the jobs already given, and with it its descriptors; whether it has ended in time."""
+        with self._lock:
+            self._open = False
+            if not self._ended:
+                self._wake()
+        if self.is_current_thread:
+            return False
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _mask(self, fd: int, mask: int) -> None:
         events = self._events.get(fd)
         if events is not None:
-            self._poller.modify(fd, events)
-
-    def close(self, *, timeout_s: float = 5.0) -> None:
-        """End the thread after the jobs already given."""
-        self._open = False
-        self._wake()
-        if not self.is_current_thread:
-            self._thread.join(timeout_s)
-        if self.can_pause:
-            self._poller.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+            # It may be unwatched between the two steps; then there is nothing to pause.
+            with contextlib.suppress(OSError, ValueError):
+                self._poller.modify(fd, events & mask)
 
     def _watch(self, fd: int, on_ready: Ready, events: int) -> None:
-        if fd < 0:
-            return  # closed between the asking and the doing: its owner knows
         if fd not in self._on_ready:
             self._poller.register(fd, events)
         elif self._events[fd] != events:
@@ -115,33 +136,39 @@ class Pump:
         self._events[fd] = events
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
             os.write(self._wake_write, b"\0")
-        except BlockingIOError:
-            return  # it is full of wake-ups already
 
     def _on_wake(self, _events: int) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            return
 
     def _run(self) -> None:
         with delivering():
-            self._turns()
+            while not self._has_to_end():
+                try:
+                    self._turn()
+                except Exception:  # noqa: BLE001 - the boundary of this thread: one worker's trouble must not stop the others
+                    logger.exception("the pump met a defect")
+        self._awake = False
+        self._let_go()
 
-    def _turns(self) -> None:
-        while self._open or self._jobs:
-            try:
-                self._turn()
-            except Exception:  # noqa: BLE001 - the boundary of this thread: one worker's trouble must not stop the others
-                logger.exception("the pump met a defect")
+    def _let_go(self) -> None:
+        if self.can_pause:
+            self._poller.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _has_to_end(self) -> bool:
+        with self._lock:
+            self._ended = not self._open and not self._jobs
+            return self._ended
 
     def _turn(self) -> None:
         self._awake = False
         while self._unflushed:
             self._unflushed.popleft().flush_backlog()
-        ready = self._poller.poll() if not self._jobs else ()
+        ready = self._poller.poll(0 if self._jobs else None)
         self._awake = True
         for fd, events in ready:
             on_ready = self._on_ready.get(fd)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import functools
-import math
 import random
 import time
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
 
-import psutil
 from loguru import logger
 
 from dspash.bridge.call import Call, CallOptions
+from dspash.bridge.checkup import Checkup
 from dspash.bridge.containment import Containment, ContainmentKind, find_containment
-from dspash.bridge.definitions import Definitions
 from dspash.bridge.environment import worker_environment
-from dspash.bridge.mailbox import Mailbox
-from dspash.bridge.options import BridgeOptions
-from dspash.bridge.process import LaunchSpec, launch
-from dspash.bridge.pump import Pump
+from dspash.bridge.launch import LaunchSpec, launch
 from dspash.bridge.worker import Listener, Worker, WorkerState
 from dspash.supervision import (
     ChildSpec,
@@ -27,40 +25,72 @@ from dspash.supervision import (
     ExitReason,
     Forget,
     GiveUp,
-    Hung,
     Overran,
-    Phase,
-    ProcessState,
     ProtocolBroken,
+    Recycled,
     RestartHistory,
     StartAgain,
     StartFailed,
     StoppedByOwner,
-    Vitals,
     WorkerUse,
     decide,
-    judge,
     recycle,
     stop_order,
 )
 from dspash_protocol import PROTOCOL_VERSION, Command
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from dspash.bridge.definitions import Definitions
+    from dspash.bridge.mailbox import Mailbox
+    from dspash.bridge.options import BridgeOptions
+    from dspash.bridge.pump import Pump
+
 __all__ = ["Supervisor", "SupervisorOwner"]
 
 LOOK_S: Final = 1.0  # between looks at the workers' health
-DYING_S: Final = 0.05  # a process whose pipe has closed is given this long to end by itself, so that its own reason is told
+DRAIN_LOOK_S: Final = 0.02  # between looks whether a worker's last calls have ended
+DYING_S: Final = (
+    0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
+)
+DYING_LOOK_S: Final = 0.0005  # between looks whether it has
+LEAVING_S: Final = 1.0  # what a worker may take to end once it was told to, with nothing left to do
 REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
+SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+SCARCE_WAITS_S: Final = (
+    0.1,
+    0.2,
+    0.4,
+    0.8,
+    1.6,
+    3.2,
+)  # what the machine lacks for a moment is worth waiting for
+RECYCLE_AGAIN_S: Final = 30.0  # after a successor that did not come up
 
 
 class SupervisorOwner(Listener, Protocol):
     """Whom the supervisor tells, on its mailbox's thread, what only the owner can act on."""
 
+    def worker_leaving(self, worker: Worker) -> None: ...
     def worker_gone(self, worker: Worker, death: Death) -> None: ...
     def gave_up(self, report: CrashReport) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Successor:
+    """A generation that boots while the one before it still works, and why that one is to go."""
+
+    worker: Worker
+    why: Recycled
+
+
 class Supervisor:
-    """One-for-one supervision of `workers` children, by the rules of dspash.supervision."""
+    """One-for-one supervision of `workers` children, by the rules of dspash.supervision.
+
+    Everything but the properties belongs to the mailbox's thread. That thread starts the processes, too: the kernel
+    ends a worker when the *thread* that started it does.
+    """
 
     def __init__(
         self,
@@ -76,26 +106,29 @@ class Supervisor:
         self._pump = pump
         self._definitions = definitions
         self._owner = owner
+        self._checkup = Checkup(options.liveness)
         self._history = RestartHistory()
         self._generations: dict[str, int] = {}
-        self._workers: dict[str, Worker] = {}
-        self._leaving: set[Worker] = set()
-        self._cpu: dict[int, tuple[float, float]] = {}
+        self._alive: list[Worker] = []  # every generation that was started and not buried
+        self._present: dict[str, Worker] = {}  # the one of each child that serves, or will
+        self._successors: dict[str, _Successor] = {}
+        self._recycle_from = 0.0
         self._stopping = False
         self.containment: Containment = (
             find_containment()
             if options.contain
             else Containment(ContainmentKind.PROCESS_GROUP, reason="switched off by contain=False")
         )
+        start = self._launch_spec()
         self._children: dict[str, ChildSpec[LaunchSpec]] = {
-            f"worker-{number}": ChildSpec(
-                f"worker-{number}", self._launch_spec(), shutdown_s=options.shutdown_s
-            )
+            f"worker-{number}": ChildSpec(f"worker-{number}", start, shutdown_s=options.shutdown_s)
             for number in range(1, options.workers + 1)
         }
 
     def __repr__(self) -> str:
-        return f"<Supervisor children={len(self._children)} leaving={len(self._leaving)}>"
+        return f"<Supervisor children={len(self._children)} alive={len(self._alive)}>"
+
+    # --- to look at, from any thread ---
 
     @property
     def child_ids(self) -> tuple[str, ...]:
@@ -105,64 +138,90 @@ class Supervisor:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """The present generation of every child that has one."""
-        return tuple(self._workers.values())
+        return tuple(self._present.values())
+
+    @property
+    def alive(self) -> tuple[Worker, ...]:
+        """Every worker that has not been buried: those present, those leaving and those to come."""
+        return tuple(self._alive)
 
     @property
     def restarts(self) -> int:
         """How many generations were started beyond each child's first."""
-        return sum(generation - 1 for generation in self._generations.values())
+        return sum(generation - 1 for generation in tuple(self._generations.values()))
+
+    # --- what it is told to do ---
 
     def start(self) -> None:
-        """Start every child and begin to watch them."""
+        """Start every child and begin to watch them. From any thread."""
         for child_id in self._children:
             self._mailbox.cast(functools.partial(self._start_child, child_id))
         self._mailbox.cast_after(LOOK_S, self._look)
 
+    def ready(self, worker: Worker) -> None:
+        """The worker takes calls. If it was to take another's place, that one may go."""
+        successor = self._successors.get(worker.child_id)
+        if successor is None or successor.worker is not worker:
+            return
+        del self._successors[worker.child_id]
+        before = self._present.get(worker.child_id)
+        self._present[worker.child_id] = worker
+        if before is not None:
+            self._retire(before, successor.why)
+
     def lost(self, worker: Worker) -> None:
         """The worker's pipe has ended; its process follows, or is helped to."""
-        if worker.process.poll() is not None:
-            self._bury(worker)
-            return
         if worker.why is not None:
             worker.process.kill()
-        self._mailbox.cast_after(
-            0.001, functools.partial(self._await_end, worker, time.monotonic() + DYING_S)
-        )
+        now = time.monotonic()
+        self._await_end(worker, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
 
     def overran(self, worker: Worker, call: Call) -> None:
-        """A call went on after its end was asked for: replace the worker, leaving its other calls time to end."""
-        grace_s = self._options.cancel_grace_s
-        self.replace(worker, Overran(call.command, grace_s))
+        """A call goes on after its end was asked for: start a fresh generation, and let the other calls here end."""
+        if worker.has_pending(call) and self._retire(
+            worker, Overran(call.command, self._options.cancel_grace_s)
+        ):
+            self._start_child(worker.child_id)
 
-    def replace(self, worker: Worker, why: ExitReason) -> None:
-        """Put a fresh generation in the worker's place, drain the old one, then end it."""
-        if not worker.retire(why):
+    def spread_definitions(self) -> None:
+        """Tell every worker what others have accepted, before it is asked for it."""
+        for worker in self._alive:
+            if worker.state is WorkerState.READY:
+                worker.catch_up()
+
+    def recycle_if_used_up(self, worker: Worker) -> None:
+        """Start the successor of a worker past its limits. One at a time, so that the others carry the load."""
+        now = time.monotonic()
+        undisturbed = len(self._alive) == len(self._present) == len(self._children)
+        if self._stopping or not undisturbed or now < self._recycle_from or worker.ready_at is None:
             return
-        self._owner.worker_leaving(worker)
-        self._leaving.add(worker)
-        self._start_child(worker.child_id)
-        self._drain(worker, time.monotonic() + self._options.retire_grace_s)
+        use = WorkerUse(
+            calls=worker.calls_ended, age_s=now - worker.ready_at, memory_bytes=worker.memory_bytes or 0
+        )
+        why = recycle(self._options.recycling, use)
+        if why is None or self._present.get(worker.child_id) is not worker:
+            return
+        try:
+            self._successors[worker.child_id] = _Successor(self._spawn(worker.child_id), why)
+        except OSError as error:
+            self._postpone_recycling(f"could not be spawned: {error}")
 
     def stop(self) -> None:
-        """Stop every child, the last started first, within `shutdown_s`; on the mailbox's thread.
+        """Stop every child, the last started first, within `shutdown_s`.
 
         Close its pipe, upon which a worker ends at once whatever it is doing; wait; kill what is left; reap.
         """
         self._stopping = True
         order = stop_order(tuple(self._children.values()))
-        workers = [
-            *self._leaving,
-            *(self._workers[child_id] for child_id in order if child_id in self._workers),
-        ]
+        workers = sorted(self._alive, key=lambda worker: order.index(worker.child_id))
         for worker in workers:
             worker.why = worker.why or StoppedByOwner()
-            worker.end_writing()
-        deadline = time.monotonic() + self._options.shutdown_s
+            worker.finish(even_if_busy=True)
+        self._reap(workers, self._options.shutdown_s)
         for worker in workers:
-            if worker.process.wait(max(0.0, deadline - time.monotonic())) is None:
-                worker.process.kill()
+            worker.process.kill()
+        self._reap(workers, REAP_S)
         for worker in workers:
-            worker.process.wait(REAP_S)
             self._bury(worker)
 
     # --- starting ---
@@ -173,18 +232,30 @@ class Supervisor:
         environment = worker_environment(options.environment, python_path=options.python_path)
         return LaunchSpec(options.python, arguments, environment, self.containment, options.cwd)
 
-    def _start_child(self, child_id: str) -> None:
+    def _start_child(self, child_id: str, tries: int = 0) -> None:
+        """Put the next generation in the child's place: its successor if one was started already, else a fresh one."""
         if self._stopping:
             return
-        generation = self._generations.get(child_id, 0) + 1
-        self._generations[child_id] = generation
-        try:
-            process, sock = launch(self._children[child_id].start)
-        except OSError as error:
-            self._after_death(
-                Death(child_id, generation, StartFailed(f"it could not be spawned: {error}"), ready_s=None)
-            )
+        successor = self._successors.pop(child_id, None)
+        if successor is not None:
+            self._present[child_id] = successor.worker
             return
+        try:
+            self._present[child_id] = self._spawn(child_id)
+        except OSError as error:
+            if error.errno in SCARCE and tries < len(SCARCE_WAITS_S):
+                logger.warning("worker {} waits to be started: {}", child_id, error)
+                again = functools.partial(self._start_child, child_id, tries + 1)
+                self._mailbox.cast_after(SCARCE_WAITS_S[tries], again)
+                return
+            self._generations[child_id] = generation = self._generations.get(child_id, 0) + 1
+            failure = StartFailed(f"it could not be spawned: {error}")
+            self._after_death(Death(child_id, generation, failure, ready_s=None))
+
+    def _spawn(self, child_id: str) -> Worker:
+        """Start the child's next generation. Raises OSError."""
+        process, sock = launch(self._children[child_id].start)
+        self._generations[child_id] = generation = self._generations.get(child_id, 0) + 1
         worker = Worker(
             child_id,
             generation,
@@ -195,9 +266,10 @@ class Supervisor:
             definitions=self._definitions,
             max_frame=self._options.max_frame,
         )
-        self._workers[child_id] = worker
+        self._alive.append(worker)
         worker.watch()
         worker.greet(self._hello(worker))
+        return worker
 
     def _hello(self, worker: Worker) -> Call:
         liveness = self._options.liveness
@@ -211,7 +283,7 @@ class Supervisor:
         hello.future.add_done_callback(functools.partial(self._after_hello, worker))
         return hello
 
-    def _after_hello(self, worker: Worker, answered: Any) -> None:
+    def _after_hello(self, worker: Worker, answered: Future[object]) -> None:
         error = answered.exception()
         if error is not None and worker.state is WorkerState.BOOTING:
             worker.kill(StartFailed(f"it refused the handshake: {error}"))
@@ -219,96 +291,85 @@ class Supervisor:
     # --- watching ---
 
     def _look(self) -> None:
-        if self._stopping:
-            return
-        for worker in self.workers:
-            self._look_at(worker)
-        self._mailbox.cast_after(LOOK_S, self._look)
+        """Look at the workers once the pump has read what waits: heartbeats do, when it is the host that stood still."""
+        if not self._stopping:
+            self._pump.run(functools.partial(self._mailbox.cast, self._look_at_all))
+            self._mailbox.cast_after(LOOK_S, self._look)
 
-    def _look_at(self, worker: Worker) -> None:
-        if worker.state not in (WorkerState.BOOTING, WorkerState.READY):
-            return
-        now = time.monotonic()
-        booting = worker.state is WorkerState.BOOTING
-        since = worker.started_at if booting else worker.heard_at
-        limits = self._options.liveness
-        if booting or now - since > limits.heartbeat_s:
-            vitals = self._vitals(worker, Phase.BOOTING if booting else Phase.RUNNING, now - since)
-            verdict = judge(vitals, limits) if vitals is not None else None
-            if isinstance(verdict, Hung | StartFailed):
-                worker.kill(verdict)
-                return
-        if not booting:
-            age_s = now - (worker.ready_at or now)
-            use = WorkerUse(calls=worker.calls_ended, age_s=age_s, memory_bytes=worker.memory_bytes or 0)
-            why = recycle(self._options.recycling, use)
-            if why is not None:
-                self.replace(worker, why)
+    def _look_at_all(self) -> None:
+        for worker in self.alive:
+            fault = self._checkup.find_fault(worker)
+            if fault is not None:
+                worker.kill(fault)
+            else:
+                self.recycle_if_used_up(worker)
 
-    def _vitals(self, worker: Worker, phase: Phase, silent_s: float) -> Vitals | None:
-        """A look at the process itself; None when it is gone already."""
-        pid = worker.process.pid
-        try:
-            process = psutil.Process(pid)
-            times, state = process.cpu_times(), ProcessState.from_word(process.status())
-        except psutil.Error:
-            return None
-        now, used_s = time.monotonic(), times.user + times.system
-        before_at, before_s = self._cpu.get(pid, (now, used_s))
-        self._cpu[pid] = (now, used_s)
-        share = (used_s - before_s) / (now - before_at) if now > before_at else 0.0
-        return Vitals(phase, silent_s, share, state)
+    def _postpone_recycling(self, problem: str) -> None:
+        logger.warning("a worker that was to be recycled goes on, as its successor {}", problem)
+        self._recycle_from = time.monotonic() + RECYCLE_AGAIN_S
 
     # --- ending ---
 
-    def _drain(self, worker: Worker, until: float) -> None:
-        if worker.state is not WorkerState.RETIRING:
-            return
-        running = any(not call.has_ended for call in worker.pending)
-        if running and time.monotonic() < until:
-            self._mailbox.cast_after(0.02, functools.partial(self._drain, worker, until))
-            return
-        worker.end_writing()
-        self._mailbox.cast_after(DYING_S, worker.process.kill)
+    def _retire(self, worker: Worker, why: ExitReason) -> bool:
+        """Take the worker out of service, let its calls end, then end it; False when that was begun before."""
+        if not worker.retire(why):
+            return False
+        if self._present.get(worker.child_id) is worker:
+            del self._present[worker.child_id]
+        self._owner.worker_leaving(worker)
+        self._drain(worker, time.monotonic() + self._options.retire_grace_s)
+        return True
 
-    def _await_end(self, worker: Worker, until: float) -> None:
-        """Wait for the process to be reaped, in small steps, killing it when it takes too long."""
-        if worker.process.poll() is not None:
+    def _drain(self, worker: Worker, until: float) -> None:
+        if worker.finish(even_if_busy=time.monotonic() >= until):
+            self._mailbox.cast_after(LEAVING_S, worker.process.kill)
+        else:
+            self._mailbox.cast_after(DRAIN_LOOK_S, functools.partial(self._drain, worker, until))
+
+    def _await_end(self, worker: Worker, *, kill_at: float, bury_at: float) -> None:
+        """Wait for the process to be reaped, in small steps; kill it when that takes too long."""
+        now = time.monotonic()
+        if worker.process.poll() is not None or now >= bury_at:
             self._bury(worker)
-        elif time.monotonic() < until:
-            self._mailbox.cast_after(0.001, functools.partial(self._await_end, worker, until))
-        elif until < math.inf:
-            worker.why = worker.why or ProtocolBroken("it closed its end of the pipe and lived on")
-            worker.process.kill()
-            self._mailbox.cast_after(REAP_S, functools.partial(self._bury, worker))
-            self._mailbox.cast(functools.partial(self._await_end, worker, math.inf))
+            return
+        if now >= kill_at:
+            worker.kill(ProtocolBroken("it closed its end of the pipe and lived on"))
+        again = functools.partial(self._await_end, worker, kill_at=kill_at, bury_at=bury_at)
+        self._mailbox.cast_after(DYING_LOOK_S, again)
+
+    def _reap(self, workers: list[Worker], within_s: float) -> None:
+        until = time.monotonic() + within_s
+        for worker in workers:
+            worker.process.wait(max(0.0, until - time.monotonic()))
 
     def _bury(self, worker: Worker) -> None:
-        """The process has ended: end its calls, let go of what it held, and decide what follows."""
-        if worker.state is WorkerState.GONE:
-            return
-        in_flight = tuple(call.command for call in worker.pending if not call.has_ended and _is_users(call))
-        self._pump.run(worker.release)
-        exit_reason = (
-            worker.why or worker.process.poll() or ProtocolBroken("it does not end, even when killed")
-        )
+        """The process has ended: hear its last words, let go of what it held, and then decide what follows."""
+        if worker in self._alive:
+            self._alive.remove(worker)
+            worker.release(then=functools.partial(self._mailbox.cast, functools.partial(self._mourn, worker)))
+
+    def _mourn(self, worker: Worker) -> None:
+        self._definitions.forget(worker.follower)
+        self._checkup.forget(worker)
+        process = worker.process
         death = Death(
             worker.child_id,
             worker.generation,
-            exit_reason,
+            worker.why or process.poll() or ProtocolBroken("it does not end, even when killed"),
             ready_s=None if worker.ready_at is None else time.monotonic() - worker.ready_at,
-            stderr_tail=worker.process.stderr_tail,
-            in_flight=in_flight,
+            stderr_tail=process.stderr.lines,
+            in_flight=tuple(call.command for call in worker.pending if call.command != Command.HELLO),
             memory_bytes=worker.memory_bytes,
         )
         self._owner.worker_gone(worker, death)
-        self._cpu.pop(worker.process.pid, None)
-        if worker in self._leaving:
-            self._leaving.discard(worker)
-            return
-        if self._workers.get(worker.child_id) is worker:
-            del self._workers[worker.child_id]
-        self._after_death(death)
+        successor = self._successors.get(worker.child_id)
+        if successor is not None and successor.worker is worker:
+            del self._successors[worker.child_id]
+            self._postpone_recycling(death.exit.describe())
+        elif self._present.get(worker.child_id) is worker:
+            del self._present[worker.child_id]
+            self._after_death(death)
+        process.sweep()
 
     def _after_death(self, death: Death) -> None:
         if self._stopping:
@@ -325,19 +386,16 @@ class Supervisor:
         match decision:
             case StartAgain(after_s=after_s, history=history):
                 self._history = history
-                logger.info(
-                    "worker {} {}; starting again in {:.2f} s", death.child_id, death.exit.describe(), after_s
-                )
-                start = functools.partial(self._start_child, death.child_id)
-                if after_s > 0:
-                    self._mailbox.cast_after(after_s, start)
-                else:
-                    start()
+                why = death.exit.describe()
+                logger.info("worker {} {}; starting again in {:.2f} s", death.child_id, why, after_s)
+                self._start_after(after_s, functools.partial(self._start_child, death.child_id))
             case Forget():
                 return
             case GiveUp(report=report):
                 self._owner.gave_up(report)
 
-
-def _is_users(call: Call) -> bool:
-    return call.command != Command.HELLO
+    def _start_after(self, after_s: float, start: Callable[[], None]) -> None:
+        if after_s > 0:
+            self._mailbox.cast_after(after_s, start)
+        else:
+            start()

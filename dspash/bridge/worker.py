@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask
-from dspash.bridge.call import Call, delivering
+from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
 from dspash.bridge.process import Process
-from dspash.bridge.pump import READABLE, WRITABLE
+from dspash.bridge.reader import Reader
 from dspash.bridge.wire_faults import error_of
 from dspash.errors import FrameTooLargeError, InvalidInputError
 from dspash.supervision import ExitReason, ProtocolBroken
 from dspash_protocol import (
-    BrokenFramingError,
+    MAX_TIMEOUT_MS,
     Cancel,
+    Command,
     Defect,
     ErrorReply,
     Event,
+    Fault,
     InvalidValueError,
     LocalProtocolError,
     Message,
@@ -38,7 +41,6 @@ from dspash_protocol import (
     Role,
     Session,
     State,
-    TruncatedFrameError,
 )
 from dspash_protocol import FrameTooLargeError as FrameTooLarge
 
@@ -56,23 +58,26 @@ class WorkerState(StrEnum):
 
     BOOTING = "booting"
     READY = "ready"
-    RETIRING = "retiring"  # no new calls; those it has go on
+    RETIRING = "retiring"  # the pool sends no more; calls on their way are still taken
+    ENDING = "ending"  # nothing more is taken
     LOST = "lost"  # its pipe has ended or was given up
-    GONE = "gone"  # reaped
+    GONE = "gone"  # let go of
+
+
+_TAKING: Final = frozenset({WorkerState.BOOTING, WorkerState.READY, WorkerState.RETIRING})
 
 
 class Listener(Protocol):
-    """Whom a worker tells what happens; on the pump's thread, so every answer must be quick."""
+    """Whom a worker tells what happens; on the thread that reads, so every answer must be quick."""
 
     def worker_ready(self, worker: Worker) -> None: ...
-    def worker_replied(self, worker: Worker, call: Call) -> None: ...
+    def worker_replied(self, worker: Worker) -> None: ...
     def worker_asked(self, worker: Worker, ask: Ask) -> None: ...
-    def worker_leaving(self, worker: Worker) -> None: ...
     def worker_lost(self, worker: Worker) -> None: ...
 
 
 class Worker:
-    """Sends calls, takes replies. Any thread may send; only the pump receives."""
+    """Sends calls and takes replies. Any thread may send; the Reader says who receives."""
 
     def __init__(
         self,
@@ -89,6 +94,7 @@ class Worker:
         self.child_id = child_id
         self.generation = generation
         self.process = process
+        self.listener = listener
         self.state = WorkerState.BOOTING
         self.busy = 0  # the pool's
         self.calls_ended = 0
@@ -96,27 +102,19 @@ class Worker:
         self.memory_bytes: int | None = None
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
-        self.heard_at = self.started_at
         self.why: ExitReason | None = (
             None  # our reason for ending it, which outranks the process's own account
         )
+        self.follower = definitions.follow()
         self._pump = pump
-        self._listener = listener
-        self._definitions = definitions
-        self._applied = 0
-        self._known: set[int] = set()
-        self._channel = Channel(sock, pump, on_backlog=self._watch_for_writing)
+        self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
+        self._reader = Reader(self._channel, self._session, pump, on_message=self._take, on_end=self._lose)
         self._pending: dict[int, Call] = {}
         self._told: dict[int, Definition] = {}  # definitions sent to catch up, not answered yet
         self._asks: dict[int, Ask] = {}
         self._ids = itertools.count(1)
-        self._exited = False
-        self._leading: Call | None = None
-        self._for_leader: Callable[[], None] | None = None
-        self._lock = threading.Lock()
-        self._reading = threading.Lock()  # held by the one thread that takes messages in
-        self._catching_up = threading.Lock()
+        self._lock = threading.Lock()  # over the state and the pending calls
 
     def __repr__(self) -> str:
         return f"<Worker {self.child_id}#{self.generation} {self.state} pending={len(self._pending)}>"
@@ -127,49 +125,73 @@ class Worker:
         with self._lock:
             return tuple(self._pending.values())
 
+    @property
+    def heard_at(self) -> float:
+        """When it last said anything, on the monotonic clock."""
+        return self._reader.heard_at
+
+    def has_pending(self, call: Call) -> bool:
+        """Whether it has not answered this call."""
+        with self._lock:
+            return call.request_id is not None and self._pending.get(call.request_id) is call
+
     # --- sending, from any thread ---
 
     def send(self, call: Call, *, wait: bool) -> bool:
         """Send a call, after the definitions this worker has not seen; False when the worker can take none any more.
 
-        `wait`: stay while too much waits to be written, at most to the call's deadline. The call fails at once when
-        it cannot be put on the wire.
+        `wait`: stay while too much waits to be written, at most to the call's deadline. A call that cannot be put on
+        the wire fails at once.
         """
-        self._catch_up()
+        if self.follower.is_behind:
+            self.catch_up()
         return self._request(call, wait=wait)
 
     def greet(self, hello: Call) -> bool:
         """Send the call that opens the session."""
         return self._request(hello, wait=False)
 
-    def knows(self, definition: Definition) -> None:
-        """This worker has accepted `definition` already, as an ordinary call."""
-        self._known.add(definition.position)
+    def catch_up(self) -> None:
+        """Send the definitions that this worker has not seen."""
+        self.follower.catch_up(self._tell)
 
     def cancel(self, call: Call, reason: str) -> None:
         """Ask the worker to end a call early."""
         if call.request_id is not None:
             self._say_quietly(Cancel(call.request_id, reason))
 
+    def withdraw(self, call: Call) -> bool:
+        """Forget a call that was never written, after its sender was interrupted; False when it may have been.
+
+        A worker that may have got half a frame is ended.
+        """
+        if self._channel.is_out_of_step:
+            self.kill(ProtocolBroken("the host was interrupted while it wrote"))
+            return False
+        with self._lock:
+            if call.progress is not Progress.NOT_SENT or call.request_id is None:
+                return False
+            return self._pending.pop(call.request_id, None) is not None
+
     def say(self, message: Message, *, wait_until: float | None = None) -> None:
-        """Send a message. Raises OSError when the worker is gone, InvalidValueError or FrameTooLargeError."""
+        """Send a message. Raises OSError when the worker is gone, else what Session.send raises."""
         self._channel.write(self._session.send(message), wait_until=wait_until)
 
     def answer(self, reply: Result | ErrorReply, *, wait_until: float) -> None:
-        """Answer an ask; nothing happens when the worker is gone."""
+        """Answer an ask; nothing happens when the worker is gone. Raises what Session.send does for the content."""
         self._asks.pop(reply.id, None)
         try:
             self.say(reply, wait_until=wait_until)
         except OSError:
             return
-        except InvalidValueError:
-            raise
         except LocalProtocolError:
             if self._session.state is not State.CLOSED:
                 raise
 
+    # --- ending ---
+
     def retire(self, why: ExitReason) -> bool:
-        """Take no more calls; False when it was past that already."""
+        """Have it take no new calls; False when it was past that already."""
         with self._lock:
             if self.state not in (WorkerState.BOOTING, WorkerState.READY):
                 return False
@@ -177,9 +199,16 @@ class Worker:
             self.why = why
             return True
 
-    def end_writing(self) -> None:
-        """Close our half of the pipe: a worker stops at once when it reads the end."""
+    def finish(self, *, even_if_busy: bool) -> bool:
+        """Once nobody waits for its answers, or at once, close our half of the pipe: it then stops. Whether it did."""
+        with self._lock:
+            busy = any(not call.has_ended for call in self._pending.values())
+            if busy and not even_if_busy:
+                return False
+            if self.state in _TAKING:
+                self.state = WorkerState.ENDING
         self._channel.end_writing()
+        return True
 
     def kill(self, why: ExitReason) -> None:
         """End its process now; `why` is what its calls are told."""
@@ -189,56 +218,6 @@ class Worker:
     def let_go(self) -> None:
         """Close the channel without a word; for a forked copy of the host, whose original goes on."""
         self._channel.let_go()
-
-    # --- receiving, on the pump's thread ---
-
-    def watch(self) -> None:
-        """Start listening to its channel, its stderr and its end."""
-        self._pump.watch(self._channel.fileno(), self._on_channel)
-        self._pump.watch(self.process.stderr_fd, self._on_stderr)
-        if self.process.pidfd is not None:
-            self._pump.watch(self.process.pidfd, self._on_exit)
-
-    def lead(self, call: Call) -> None:
-        """Read the channel in the caller's own thread until `call` has ended, unless somebody else does.
-
-        A reply then wakes the thread that waits for it, and not first the pump; and a model that the call asks for
-        runs right here, where nothing else could be done anyway. Each saves a switch of threads, of which there are
-        few in a call.
-        """
-        while self._pump.can_pause and not call.has_ended and self._reading.acquire(blocking=False):
-            fd = self._channel.fileno()
-            try:
-                self._pump.pause(fd)
-                serve = self._read_for(call)
-            finally:
-                self._leading = None
-                self._reading.release()
-                self._pump.resume(fd)
-            if serve is None:
-                return
-            serve()
-
-    def hand_to_leader(self, ask: Ask, serve: Callable[[], None]) -> bool:
-        """Have `serve` run by the caller that waits for the ask's own call and is reading now; False if none is."""
-        if ask.call is None or ask.call is not self._leading or self._for_leader is not None:
-            return False
-        self._for_leader = serve
-        return True
-
-    def _read_for(self, call: Call) -> Callable[[], None] | None:
-        """Take messages in until `call` has ended or has asked for something that this thread is to serve."""
-        self._leading = call
-        while not call.has_ended and self.state in (WorkerState.READY, WorkerState.RETIRING):
-            data = self._channel.await_data()
-            if data is not None:
-                self._take_in_or_break(data)
-            elif self._exited:
-                self._lose()
-            serve, self._for_leader = self._for_leader, None
-            if serve is not None:
-                return serve
-        return None
 
     def take_pending(self) -> tuple[Call, ...]:
         """The calls that will not be answered any more, oldest first."""
@@ -250,103 +229,109 @@ class Worker:
         self._asks.clear()
         return calls
 
-    def release(self) -> None:
-        """Let go of every descriptor; on the pump's thread, once the process has been reaped."""
-        self._unwatch()
+    def release(self, then: Callable[[], None]) -> None:
+        """Let go of every descriptor, then do `then`, both on the pump's thread. Its process has been reaped."""
+        self._pump.run(lambda: self._release(then))
+
+    def _release(self, then: Callable[[], None]) -> None:
+        process = self.process
+        process.stderr.read_rest()
+        self._pump.unwatch(process.stderr.fileno())
+        self._pump.unwatch(process.fileno())
+        self._reader.close()
+        process.close()
         self.state = WorkerState.GONE
-        self.process.read_stderr()
-        self._pump.unwatch(self.process.stderr_fd)
-        self._channel.close()
-        self.process.close()
+        then()
 
-    def _on_channel(self, events: int) -> None:
-        if events & WRITABLE:
-            try:
-                done = self._channel.flush()
-            except OSError:
-                done = True  # the reading side will see the end
-            if done:
-                self._pump.watch(self._channel.fileno(), self._on_channel, READABLE)
-        if events & ~WRITABLE and self._reading.acquire(blocking=False):
-            try:
-                self._receive()
-            finally:
-                self._reading.release()
+    # --- receiving ---
 
-    def _take_in_or_break(self, data: bytes) -> None:
-        try:
-            with delivering():
-                self._take_in(data)
-        except BaseException:
-            # Ctrl-C may come between any two steps here, and what was read is then half delivered.
-            self._break("the host was interrupted while it read")
-            raise
+    def watch(self) -> None:
+        """Start listening to its channel, its stderr and its end."""
+        self._pump.run(self._watch)
+
+    def lead(self, call: Call) -> None:
+        """Read for a while in the caller's own thread, which waits for `call`."""
+        self._reader.lead(call)
+
+    def _watch(self) -> None:
+        self._reader.start()
+        self._pump.watch(self.process.stderr.fileno(), self._on_stderr)
+        self._pump.watch(self.process.fileno(), self._on_exit)
 
     def _on_exit(self, _events: int) -> None:
-        self._exited = True
-        if self.process.pidfd is not None:
-            self._pump.unwatch(self.process.pidfd)
-        if self._reading.acquire(blocking=False):  # else the leading caller is about to see it
-            try:
-                self._lose()
-            finally:
-                self._reading.release()
+        self._pump.unwatch(self.process.fileno())
+        self._reader.process_ended()
 
-    def _receive(self) -> bool:
-        """Take what has arrived; False when nothing more will."""
-        data = self._channel.read()
-        return data is not None and self._take_in(data)
+    def _on_stderr(self, _events: int) -> None:
+        if not self.process.stderr.read():
+            self._pump.unwatch(self.process.stderr.fileno())
 
-    def _take_in(self, data: bytes) -> bool:
-        """Act on what was read; False when nothing more will come."""
-        self.heard_at = time.monotonic()
-        try:
-            if data:
-                for message in self._session.receive(data):
-                    self._take(message)
-                return True
-            self._session.receive_eof()
-        except TruncatedFrameError:
-            logger.debug("worker {} ended inside a frame", self.child_id)  # as one that is killed may
-        except BrokenFramingError as error:
-            self._break(str(error))
-            return False
-        self._lose()
-        return False
+    def _await_room(self) -> None:
+        self._pump.run(self._reader.await_room)
 
     def _take(self, message: Received) -> None:
         match message:
-            case Result(id=id, result=value):
-                if (call := self._settle(id)) is not None:
-                    call.succeed(value)
-                    self._listener.worker_replied(self, call)
-            case ErrorReply(id=id, fault=fault):
-                if (call := self._settle(id)) is not None:
-                    fault = fault.reaching(call.progress)
-                    call.fail(error_of(fault, timeout_s=call.options.timeout_s))
-                    self._listener.worker_replied(self, call)
-            case Event(id=id):
-                if (call := self._pending.get(id)) is not None:
+            case Result(id=request_id, result=value):
+                if (call := self._pending.get(request_id)) is None:
+                    self._take_other_reply(request_id, None)
+                else:
+                    self._settle(request_id, wanted=call.succeed(value))
+            case ErrorReply(id=request_id, fault=fault):
+                self._take_fault(request_id, fault)
+            case Event(id=request_id):
+                if (call := self._pending.get(request_id)) is not None:
                     call.receive(message)
             case Request():
                 self._ask(message)
-            case Cancel():
-                if (ask := self._asks.get(message.id)) is not None:
+            case Cancel(id=request_id):
+                if (ask := self._asks.get(request_id)) is not None:
                     ask.cancel()
             case Notice():
                 self._note(message)
-            case Defect(fault=fault):
-                self._break(fault.message)
+            case Defect():
+                self._take_defect(message)
 
-    def _settle(self, request_id: int) -> Call | None:
+    def _take_fault(self, request_id: int, fault: Fault) -> None:
+        call = self._pending.get(request_id)
+        if call is None:
+            self._take_other_reply(request_id, fault)
+        else:
+            error = error_of(fault.reaching(call.progress), timeout_s=call.limit_s)
+            self._settle(request_id, wanted=call.fail(error))
+
+    def _take_other_reply(self, request_id: int, fault: Fault | None) -> None:
+        """Take the reply to something that is no pending call."""
+        definition = self._told.pop(request_id, None)
+        if definition is None:
+            self.unmatched_replies += 1
+        elif fault is not None:
+            logger.warning(
+                "worker {} refuses what another accepted, {} of {!r}: {}",
+                self.child_id,
+                definition.command,
+                definition.subject,
+                fault.message,
+            )
+
+    def _take_defect(self, defect: Defect) -> None:
+        """A frame that makes no sense. When it is known whose it was, only that request suffers."""
+        if defect.own_request_id is not None:
+            self._take_fault(defect.own_request_id, defect.fault)
+        elif defect.request_id is not None:
+            self._say_quietly(ErrorReply(defect.request_id, defect.fault))
+        else:
+            # It may have been any call's answer, so none of them can be waited for.
+            self._reader.give_up(defect.fault.message)
+
+    def _settle(self, request_id: int, *, wanted: bool) -> None:
+        """The reply to a pending call has been delivered, if anybody `wanted` it."""
         with self._lock:
             call = self._pending.pop(request_id, None)
-        if call is None:
-            if self._told.pop(request_id, None) is None:
-                self.unmatched_replies += 1
-            return None
-        self.calls_ended += 1
-        return call
+        if not wanted:
+            self.unmatched_replies += 1
+        if call is not None and call.command != Command.HELLO:
+            self.calls_ended += 1
+            self.listener.worker_replied(self)
 
     def _ask(self, request: Request) -> None:
         owner = request.args.get("call")
@@ -357,7 +342,7 @@ class Worker:
             )
         ask = Ask(self, request, call)
         self._asks[request.id] = ask
-        self._listener.worker_asked(self, ask)
+        self.listener.worker_asked(self, ask)
 
     def _note(self, notice: Notice) -> None:
         match notice.name:
@@ -367,93 +352,58 @@ class Worker:
                         return
                     self.state = WorkerState.READY
                 self.ready_at = time.monotonic()
-                self._listener.worker_ready(self)
+                self.listener.worker_ready(self)
             case NoticeName.HEARTBEAT:
                 rss = notice.data.get("rss")
                 self.memory_bytes = rss if isinstance(rss, int) else self.memory_bytes
             case NoticeName.PROTOCOL_ERROR:
-                self._break(f"it could not read a frame of ours: {_short(notice.data)}")
+                self._reader.give_up(f"it could not read a frame of ours: {_short(notice.data)}")
             case _:
                 logger.debug("worker {} says {}: {}", self.child_id, notice.name, _short(notice.data))
 
-    def _break(self, detail: str) -> None:
-        """A frame of the worker made no sense: whose answer it was is unknown, so none of them can be trusted."""
-        self.why = self.why or ProtocolBroken(detail)
-        if self._enter_lost():
-            self._part()
-
-    def _lose(self) -> None:
-        """Its pipe or its process has ended. What it said before the end still counts."""
-        if self._enter_lost():
-            while self._receive():
-                continue
-            self._part()
-
-    def _enter_lost(self) -> bool:
+    def _lose(self, problem: str | None) -> None:
+        """Nothing more will come of it."""
+        if problem is not None:
+            self.why = self.why or ProtocolBroken(problem)
         with self._lock:
             if self.state in (WorkerState.LOST, WorkerState.GONE):
-                return False
+                return
             self.state = WorkerState.LOST
-            return True
-
-    def _part(self) -> None:
-        self._unwatch()
-        self._listener.worker_lost(self)
-
-    def _unwatch(self) -> None:
-        self._pump.unwatch(self._channel.fileno())
-        if self.process.pidfd is not None:
-            self._pump.unwatch(self.process.pidfd)
-
-    def _on_stderr(self, _events: int) -> None:
-        if not self.process.read_stderr():
-            self._pump.unwatch(self.process.stderr_fd)
+        self.listener.worker_lost(self)
 
     # --- writing ---
 
     def _request(self, call: Call, *, wait: bool) -> bool:
         request_id = next(self._ids)
+        call.worker, call.request_id = self, request_id
         with self._lock:
-            if self.state in (WorkerState.LOST, WorkerState.GONE):
+            if self.state not in _TAKING:
                 return False
             self._pending[request_id] = call
-            call.worker, call.request_id = self, request_id
-        timeout_ms = max(1, round(call.remaining_s() * 1000))
         try:
-            frame = self._session.send(Request(request_id, call.command, call.args, timeout_ms))
+            frame = self._session.send(Request(request_id, call.command, call.args, _timeout_ms_of(call)))
             call.reach(Progress.SENT)
             self._channel.write(frame, wait_until=call.deadline if wait else None)
         except InvalidValueError as error:
-            return self._unsendable(
-                call, request_id, InvalidInputError(error.problem, details={"path": error.path})
-            )
+            return self._refuse(call, InvalidInputError(error.problem, details={"path": error.path}))
         except FrameTooLarge as error:
-            return self._unsendable(call, request_id, FrameTooLargeError(size=error.size, limit=error.limit))
+            return self._refuse(call, FrameTooLargeError(size=error.size, limit=error.limit))
         except (OSError, LocalProtocolError):
             with self._lock:
-                # Whoever takes the calls of a lost worker may have taken it already; then it is theirs to end.
-                return self._pending.pop(request_id, None) is None
+                if self._pending.pop(request_id, None) is None:
+                    return (
+                        True  # whoever took the calls of a lost worker has taken it too: it is theirs to end
+                    )
+            call.progress = Progress.NOT_SENT
+            return False
         return True
 
-    def _unsendable(self, call: Call, request_id: int, error: Exception) -> bool:
-        with self._lock:
-            self._pending.pop(request_id, None)
+    def _refuse(self, call: Call, error: Exception) -> bool:
         call.fail(error)
-        self._listener.worker_replied(self, call)
+        with self._lock:
+            self._pending.pop(call.request_id or 0, None)
+        self.listener.worker_replied(self)
         return True
-
-    def _catch_up(self) -> None:
-        """Send the definitions that came since the last time, before anything that may name them."""
-        if self._applied == self._definitions.head:
-            return
-        with self._catching_up:
-            head = self._definitions.head
-            for definition in self._definitions.since(self._applied):
-                if definition.position not in self._known:
-                    self._tell(definition)
-                head = max(head, definition.position)
-            self._known = {position for position in self._known if position > head}
-            self._applied = head
 
     def _tell(self, definition: Definition) -> None:
         request_id = next(self._ids)
@@ -466,8 +416,10 @@ class Worker:
         except (OSError, LocalProtocolError):
             return  # it is gone, and with it what this was about
 
-    def _watch_for_writing(self) -> None:
-        self._pump.watch(self._channel.fileno(), self._on_channel, READABLE | WRITABLE)
+
+def _timeout_ms_of(call: Call) -> int | None:
+    left_s = call.remaining_s()
+    return None if left_s == math.inf else min(max(1, math.ceil(left_s * 1000)), MAX_TIMEOUT_MS)
 
 
 def _short(data: Mapping[str, Any]) -> str:
