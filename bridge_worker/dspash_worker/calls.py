@@ -28,6 +28,7 @@ from dspash_worker.cancellation import CallCancelled, CallState, Raised, Returne
 from dspash_worker.channel import Channel
 from dspash_worker.domain import Domain, Workbench
 from dspash_worker.exit import ExitCode
+from dspash_worker.interruption import interrupt, interrupt_later
 from dspash_worker.log import say
 from dspash_worker.reply import reply_with_fault, reply_with_value
 from dspash_worker.reverse import ReverseRequests
@@ -38,14 +39,6 @@ __all__ = ["Calls"]
 
 MAX_OPEN: Final = 65_536
 """Requests that may be open at once; a host with more of them does not listen to its answers."""
-
-FIRST_REPEAT_S: Final = 0.05
-LONGEST_REPEAT_S: Final = 1.0
-"""How soon the cancelling of a call that goes on is repeated, doubling up to how seldom."""
-
-FIRST_HESITATION_S: Final = 0.001
-LONGEST_HESITATION_S: Final = 0.03
-"""How soon a bad moment for interrupting is tried again, doubling, and how long it is respected."""
 
 LAST_GRACE_S: Final = 1.0
 """What calls that are cancelled at the end of a drain are given to end."""
@@ -166,7 +159,7 @@ class Calls:
             self.cancel(request_id, fault)
 
     def _refuse(self, request: Request, fault: Fault) -> None:
-        self.outcomes[fault.kind] += 1
+        self._count(fault)
         reply_with_fault(self._channel, request.id, replace(fault, progress=Progress.SENT))
 
     def _enqueue(self, ticket: _Ticket) -> None:
@@ -220,13 +213,18 @@ class Calls:
             self._asks.cancel_call(call.id, "the call has ended")  # asked by threads that it left behind
         fault = self._outcome_fault(call, outcome)
         if fault is not None:
-            fault = fault.reaching(call.progress)
-            reply_with_fault(self._channel, call.id, fault, after=call.events)
+            self._count(fault)
+            reply_with_fault(self._channel, call.id, fault.reaching(call.progress), after=call.events)
         elif isinstance(outcome, Returned):
-            fault = reply_with_value(self._channel, call.id, outcome.value, after=call.events)
+            self._count(None)
+            if (
+                fault := reply_with_value(self._channel, call.id, outcome.value, after=call.events)
+            ) is not None:
+                self._count(None, -1)
+                self._count(fault)
         if isinstance(outcome, Raised):
             outcome.error.__traceback__ = None  # its frames hold the outcome, and so themselves
-        self._answered(ticket, fault)
+        self._answered(ticket)
 
     def _outcome_fault(self, call: Call, outcome: Returned | Raised) -> Fault | None:
         if call.cancellation.cause is not None:
@@ -269,11 +267,9 @@ class Calls:
         woken = self._asks.cancel_call(request_id, cause.message)
         self._channel.wake()
         if woken:
-            self._timers.after(
-                FIRST_REPEAT_S, partial(self._press, call)
-            )  # what waited may clean up undisturbed
+            interrupt_later(call.cancellation, self._timers)  # let what waited clean up undisturbed
         else:
-            self._press(call)
+            interrupt(call.cancellation, self._timers)
 
     def _drop(self, ticket: _Ticket, cause: Fault) -> None:
         """Answer a call that was cancelled before it began."""
@@ -283,26 +279,19 @@ class Calls:
         fault = replace(cause, progress=Progress.SENT)
         if reserved and self._workbench is not None:
             self._workbench.abandon(ticket.call, fault)
+        self._count(fault)
         reply_with_fault(self._channel, ticket.call.id, fault)
-        self._answered(ticket, fault)
+        self._answered(ticket)
 
-    def _press(
-        self, call: Call, repeat_s: float = FIRST_REPEAT_S, hesitate_s: float = FIRST_HESITATION_S
-    ) -> None:
-        """Interrupt a call, and again as long as it goes on; at a bad moment soon, and at last in spite of it."""
-        if call.cancellation.state is not CallState.CANCELLING:
-            return
-        if call.cancellation.inject(insist=hesitate_s > LONGEST_HESITATION_S):
-            self._timers.after(repeat_s, partial(self._press, call, min(repeat_s * 2, LONGEST_REPEAT_S)))
-        else:
-            longer_s = min(hesitate_s * 2, FIRST_REPEAT_S)
-            self._timers.after(hesitate_s, partial(self._press, call, repeat_s, longer_s))
+    def _count(self, fault: Fault | None, by: int = 1) -> None:
+        """Count an outcome, before the host hears of it."""
+        with self._lock:
+            self.outcomes["result" if fault is None else fault.kind] += by
 
-    def _answered(self, ticket: _Ticket, fault: Fault | None) -> None:
+    def _answered(self, ticket: _Ticket) -> None:
         if ticket.deadline is not None:
             ticket.deadline.stop()
         with self._lock:
-            self.outcomes["result" if fault is None else fault.kind] += 1
             self._unanswered -= 1
             drained = self._take_on_drained() if self._unanswered == 0 else None
         if drained is not None:

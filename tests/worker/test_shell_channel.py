@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pytest
 
 from dspash_protocol import Codec, Notice, NoticeName, Received, Request, Result, Role, Session
-from dspash_worker.channel import HIGH_WATER, Channel, Ending
+from dspash_worker.channel import Channel, Ending
 from dspash_worker.stdio import Pipes
+from dspash_worker.writer import HIGH_WATER
 
 BOUND_S = 10.0
 
@@ -136,7 +137,7 @@ def test_throttled_threads_go_on_when_the_host_is_gone(link: Link) -> None:
     waiting.join(BOUND_S)
     assert not waiting.is_alive()
     assert link.end() is Ending.EOF
-    with pytest.raises(ConnectionError, match="gone"):
+    with pytest.raises(ConnectionError, match="the host closed the pipe"):
         link.channel.send(Notice(NoticeName.LOG, {}))
 
 
