@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -16,20 +15,17 @@ __all__ = ["CALL_SETTING", "current_call", "running"]
 CALL_SETTING: Final = "dspash_call"
 """DSPy's settings carry the call: DSPy copies them into the threads it starts, which it does not do for contexts."""
 
-_lock: Final = threading.Lock()
-_running: Final[list[Call]] = []
+_running: Final[dict[int, Call]] = {}  # by id; one operation of a dict is atomic
 
 
 @contextmanager
 def running(call: Call) -> Generator[None]:
     """Count `call` among those that run in this process."""
-    with _lock:
-        _running.append(call)
+    _running[call.id] = call
     try:
         yield
     finally:
-        with _lock:
-            _running.remove(call)
+        del _running[call.id]
 
 
 def current_call() -> Call:
@@ -41,11 +37,10 @@ def current_call() -> Call:
     call = dspy.settings.get(CALL_SETTING)
     if call is not None:
         return call
-    with _lock:
-        count = len(_running)
-        if count == 1:
-            return _running[0]
+    calls = list(_running.values())
+    if len(calls) == 1:
+        return calls[0]
     raise RuntimeError(
-        f"this thread belongs to no call ({count} are running): start threads with "
+        f"this thread belongs to no call ({len(calls)} are running): start threads with "
         "contextvars.copy_context().run, or use dspy.Parallel, which does"
     )

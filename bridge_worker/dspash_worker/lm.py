@@ -10,7 +10,7 @@ import dspy
 
 from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine
 from dspash_worker.history import History
-from dspash_worker.lm_calls import LMCallback
+from dspash_worker.lm_calls import NotedLM
 from dspash_worker.refusal import invalid, invalid_value, pick, unknown_key
 from dspash_worker.secret_texts import keep_secret
 
@@ -92,23 +92,23 @@ class LanguageModels:
         client = {name: _text(given, name, path) for name in _CLIENT_OPTIONS if given.get(name) is not None}
         keep_secret(text for name, text in client.items() if name == "api_key")
         name = model if not provider or model.startswith(f"{provider}/") else f"{provider}/{model}"
-        return dspy.LM(
+        return NotedLM(
             name,
+            notes=self.history,
             model_type=_text(given, "model_type", path, "chat"),  # type: ignore[arg-type]  # DSPy refuses others
             cache=False,
-            callbacks=[LMCallback(self.history)],
             **client,
             **check_lm_options(options, path),
         )
 
     def _through_host(self, model: str, stated: Capabilities, options: dict[str, Any]) -> dspy.LM:
-        return dspy.LM(
+        return NotedLM(
             model,
+            notes=self.history,
             engine=GatewayEngine(model, stated),
             async_engine=AsyncGatewayEngine(model, stated),
             num_retries=0,  # retries are the gateway's: it knows the budget and the deadline
             cache=False,
-            callbacks=[LMCallback(self.history)],
             **options,
         )
 
