@@ -95,7 +95,7 @@ class LanguageModels:
         return NotedLM(
             name,
             notes=self.history,
-            model_type=_text(given, "model_type", path, "chat"),  # type: ignore[arg-type]  # DSPy refuses others
+            model_type=_text(given, "model_type", path, "chat"),  # DSPy refuses what it does not know
             cache=False,
             **client,
             **check_lm_options(options, path),
