@@ -20,6 +20,7 @@ __all__ = [
     "check_value",
     "find_problem",
     "map_from_pairs",
+    "path_step",
 ]
 
 WireValue: TypeAlias = "None | bool | int | float | str | bytes | list[WireValue] | dict[str, WireValue]"

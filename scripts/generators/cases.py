@@ -45,7 +45,7 @@ def nested_lists(levels: int) -> list[Any]:
 
 
 def note(value: object) -> Noted:
-    """A value in a notation that keeps its type in any language's JSON: see the README of the vectors."""
+    """A value in a notation that keeps its type in any language's JSON: SPEC.md says how."""
     match value:
         case None | bool() | str():
             return value

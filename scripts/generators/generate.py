@@ -7,17 +7,35 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from reference import make_reference
-from spec import make_spec
-from vector_files import make_vectors
-
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROTOCOL = REPOSITORY / "protocol"
 
+
+def make_vectors() -> dict[Path, str]:
+    """The protocol's conformance vectors."""
+    import vector_files
+
+    return vector_files.make_vectors(PROTOCOL / "vectors")
+
+
+def make_spec() -> dict[Path, str]:
+    """The protocol's specification."""
+    import spec
+
+    return spec.make_spec(PROTOCOL / "SPEC.md")
+
+
+def make_reference() -> dict[Path, str]:
+    """The library's reference."""
+    import reference  # imports DSPy, which takes a while: only when asked for
+
+    return reference.make_reference(REPOSITORY / "docs" / "reference.md")
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
-    "vectors": lambda: make_vectors(PROTOCOL / "vectors"),
-    "spec": lambda: make_spec(PROTOCOL / "SPEC.md"),
-    "reference": lambda: make_reference(REPOSITORY / "docs" / "reference.md"),
+    "vectors": make_vectors,
+    "spec": make_spec,
+    "reference": make_reference,
 }
 
 

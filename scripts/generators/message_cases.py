@@ -42,8 +42,8 @@ GOOD = (
     ),
     Good(
         "a reverse request",
-        b'{"id":-1,"command":"tool.call","args":{"call":7,"name":"search","args":[],"kwargs":{"query":"q"}}}',
-        request(-1, "tool.call", {"call": 7, "name": "search", "args": [], "kwargs": {"query": "q"}}),
+        b'{"id":-1,"command":"tool.call","args":{"call":7,"name":"search","args":{"query":"q"}}}',
+        request(-1, "tool.call", {"call": 7, "name": "search", "args": {"query": "q"}}),
     ),
     Good(
         "keys nobody knows are ignored",

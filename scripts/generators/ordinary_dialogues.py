@@ -76,14 +76,14 @@ DIALOGUES = (
             ),
             Said(
                 "worker",
-                b'{"id":-1,"command":"lm.complete","args":{"call":2,"request":{}}}',
-                request(-1, "lm.complete", {"call": 2, "request": {}}),
+                b'{"id":-1,"command":"tool.call","args":{"call":2,"name":"search","args":{"query":"tower"}}}',
+                request(-1, "tool.call", {"call": 2, "name": "search", "args": {"query": "tower"}}),
                 "full",
             ),
             Said(
                 "host",
-                b'{"id":-1,"result":{"text":"Gustave Eiffel"}}',
-                result(-1, {"text": "Gustave Eiffel"}),
+                b'{"id":-1,"result":["built by Gustave Eiffel"]}',
+                result(-1, ["built by Gustave Eiffel"]),
                 "full",
             ),
             Said(
@@ -154,33 +154,64 @@ DIALOGUES = (
         "The host answers lm.stream with item events about the worker's request, then with its result.",
         (
             *GREETING,
-            Said("host", b'{"id":2,"command":"forward","args":{}}', request(2, "forward", {}), "full"),
+            Said(
+                "host",
+                b'{"id":2,"command":"forward","args":{"module_id":"qa","inputs":{"question":"Who?"},"stream":true}}',
+                request(2, "forward", {"module_id": "qa", "inputs": {"question": "Who?"}, "stream": True}),
+                "full",
+            ),
             Said(
                 "worker",
-                b'{"id":-1,"command":"lm.stream","args":{"call":2,"request":{}}}',
-                request(-1, "lm.stream", {"call": 2, "request": {}}),
+                b'{"id":2,"event":{"kind":"side_effects","seq":0,"data":null}}',
+                event(2, "side_effects", 0, None),
+                "full",
+            ),
+            Said(
+                "worker",
+                b'{"id":-1,"command":"lm.stream","args":{"call":2,"request":{"model":"default","messages":[{"role":"user",'
+                b'"parts":[{"type":"text","text":"Who?"}]}]},"meta":{"model":"default"}}}',
+                request(
+                    -1,
+                    "lm.stream",
+                    {
+                        "call": 2,
+                        "request": {
+                            "model": "default",
+                            "messages": [{"role": "user", "parts": [{"type": "text", "text": "Who?"}]}],
+                        },
+                        "meta": {"model": "default"},
+                    },
+                ),
                 "full",
             ),
             Said(
                 "host",
-                b'{"id":-1,"event":{"kind":"item","seq":0,"data":{"delta":"Gus"}}}',
-                event(-1, "item", 0, {"delta": "Gus"}),
+                b'{"id":-1,"event":{"kind":"item","seq":0,"data":{"type":"start","model":"m"}}}',
+                event(-1, "item", 0, {"type": "start", "model": "m"}),
                 "full",
             ),
             Said(
                 "host",
-                b'{"id":-1,"event":{"kind":"item","seq":1,"data":{"delta":"tave"}}}',
-                event(-1, "item", 1, {"delta": "tave"}),
+                b'{"id":-1,"event":{"kind":"item","seq":1,"data":{"type":"delta","delta":{"type":"text","text":"Gustave"}}}}',
+                event(-1, "item", 1, {"type": "delta", "delta": {"type": "text", "text": "Gustave"}}),
                 "full",
             ),
-            Said("host", b'{"id":-1,"result":{"text":"Gustave"}}', result(-1, {"text": "Gustave"}), "full"),
             Said(
                 "worker",
-                b'{"id":2,"event":{"kind":"item","seq":0,"data":"Gustave"}}',
-                event(2, "item", 0, "Gustave"),
+                b'{"id":2,"event":{"kind":"item","seq":1,"data":{"predictor":"self","field":"answer","text":"Gustave"}}}',
+                event(2, "item", 1, {"predictor": "self", "field": "answer", "text": "Gustave"}),
                 "full",
             ),
-            Said("worker", b'{"id":2,"result":{}}', result(2, {}), "full"),
+            Said(
+                "host",
+                b'{"id":-1,"event":{"kind":"item","seq":2,"data":{"type":"end","finish_reason":"stop"}}}',
+                event(-1, "item", 2, {"type": "end", "finish_reason": "stop"}),
+                "full",
+            ),
+            Said("host", b'{"id":-1,"result":null}', result(-1, None), "full"),
+            Said(
+                "worker", b'{"id":2,"result":{"answer":"Gustave"}}', result(2, {"answer": "Gustave"}), "full"
+            ),
         ),
     ),
     Dialogue(

@@ -38,8 +38,7 @@ def _diagram(_argument: str) -> str:
                 by_following.setdefault(following, []).append(signal)
         for following, signals in by_following.items():
             lines.append(f"    {state} --> {following} : {', '.join(signals)}")
-    lines += [f"    {State.CLOSED} --> [*]", "```"]
-    return "\n".join(lines)
+    return "\n".join([*lines, "```"])
 
 
 def _states(_argument: str) -> str:
