@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, as_completed
-from dataclasses import replace
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Final, Self, TypeVar
 
-from dspash.app.evaluation import Evaluation, ExampleResult, read_results, split_evenly
+from dspash.app.call_group import CallGroup
+from dspash.app.evaluation import Evaluation, OnProgress
+from dspash.app.jobs import Examples, Jobs, cancellable, optimizer_settings
 from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.models import Models
+from dspash.app.plan import Plan, Planner, Tools
 from dspash.app.prediction import Prediction
-from dspash.app.runnable import Module, Program, Runnable, Token
+from dspash.app.runnable import Module, Program, Runnable, Token, read_prediction, read_token
 from dspash.app.stream import Stream
-from dspash.app.tools import Tool, Toolbox, tool_of
+from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge, BridgeOptions, BridgeStatus, Call, CallOptions
-from dspash.errors import ConfigurationError, OverloadedError
+from dspash.errors import DspashError, OverloadedError
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
 from dspash_protocol import Command, Event, EventKind, ReverseCommand
@@ -28,11 +30,7 @@ CALL_TIMEOUT_S: Final = 120.0
 JOB_TIMEOUT_S: Final = 24 * 3600.0  # an optimisation or evaluation as a whole
 OFFLINE: Final = "offline"
 
-_FORM_KEYS: Final = {"source": "source", "forward_fn": "forward_fn", "cls": "class"}
-
 R = TypeVar("R", bound=Runnable)
-OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
-Tools: TypeAlias = Mapping[str, Callable[..., Any]] | Sequence[Callable[..., Any]]
 
 
 class App:
@@ -45,15 +43,10 @@ class App:
     def __init__(
         self, options: BridgeOptions, *, lm: str = OFFLINE, timeout_s: float = CALL_TIMEOUT_S
     ) -> None:
-        if timeout_s <= 0:
-            raise ConfigurationError(
-                "timeout_s", f"{timeout_s} leaves no time for a call", "give seconds above 0"
-            )
-        self._options = options
-        self._timeout_s = timeout_s
-        self._numbers = itertools.count(1)
+        self._call_options = CallOptions(timeout_s)
         self._toolbox = Toolbox()
         self._metrics = HostMetrics()
+        self._planner = Planner(self, self._toolbox, self._metrics)
         self.gateway = Gateway({OFFLINE: OfflineModel()}, default=OFFLINE)
         capabilities = self.gateway.capabilities(lm).to_map()
         models = Models(self.gateway)
@@ -66,6 +59,7 @@ class App:
                 ReverseCommand.METRIC_CALL: self._metrics.serve,
             },
         )
+        self._jobs = Jobs(self._submit, self._metrics, among=options.workers * options.concurrency)
         self._bridge.definitions.append(
             Command.CONFIGURE, {"lm": {"model": lm, "capabilities": capabilities}}
         )
@@ -97,7 +91,7 @@ class App:
         self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
         """Send one command of the protocol to a worker and wait for its result. Raises a DspashError."""
-        return self._submit(command, args or {}, timeout_s=timeout_s).future.result()
+        return self._submit(command, args or {}, timeout_s=timeout_s).wait()
 
     async def acall(
         self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
@@ -142,7 +136,7 @@ class App:
         place when something does not fit.
         """
         return self._define(
-            *self._planned_module(
+            self._planner.module(
                 type, id, tools, config, signature=signature, module=module, reward=reward, cls=cls
             )
         )
@@ -161,7 +155,7 @@ class App:
     ) -> Module:
         """The same, awaited."""
         return await self._adefine(
-            *self._planned_module(
+            self._planner.module(
                 type, id, tools, config, signature=signature, module=module, reward=reward, cls=cls
             )
         )
@@ -184,7 +178,7 @@ class App:
         Tools are plain functions of this process, globals inside the program. `init` goes to the class.
         """
         return self._define(
-            *self._planned_program(
+            self._planner.program(
                 name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
             )
         )
@@ -202,7 +196,7 @@ class App:
     ) -> Program:
         """The same, awaited."""
         return await self._adefine(
-            *self._planned_program(
+            self._planner.program(
                 name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
             )
         )
@@ -210,8 +204,7 @@ class App:
     def delete(self, runnable: Runnable) -> None:
         """Remove a module or program from every worker."""
         self.call(Command.DELETE, {"id": runnable.id})
-        self._toolbox.forget(runnable.id)
-        self._metrics.drop(runnable.create.get("reward"))
+        self._planner.forget(runnable)
 
     # --- running ---
 
@@ -220,16 +213,14 @@ class App:
     ) -> Prediction:
         """Run once and wait. `inputs` has exactly the signature's input fields. Raises a DspashError."""
         command, args = runnable.request(inputs)
-        return _prediction(
-            self._submit(command, args, timeout_s=timeout_s, owner=runnable.id).future.result()
-        )
+        return read_prediction(self._submit(command, args, timeout_s=timeout_s, owner=runnable.id).wait())
 
     async def arun(
         self, runnable: Runnable, inputs: Mapping[str, Any], *, timeout_s: float | None = None
     ) -> Prediction:
         """The same, awaited. Cancelling the task cancels the call."""
         command, args = runnable.request(inputs)
-        return _prediction(await self._awaited(command, args, timeout_s=timeout_s, owner=runnable.id))
+        return read_prediction(await self._awaited(command, args, timeout_s=timeout_s, owner=runnable.id))
 
     def stream(
         self,
@@ -244,7 +235,7 @@ class App:
         It can be iterated with `for` or `async for`. `wait=False`: raise OverloadedError when the queue is full.
         """
         command, args = runnable.request(inputs)
-        stream: Stream[Token | Prediction] = Stream(EventKind.ITEM, _token, _prediction)
+        stream: Stream[Token | Prediction] = Stream(EventKind.ITEM, read_token, read_prediction)
         call = self._submit(
             command,
             {**args, "stream": True},
@@ -260,7 +251,7 @@ class App:
     def evaluate(
         self,
         runnable: Runnable,
-        devset: Sequence[Mapping[str, Any]],
+        devset: Examples,
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
@@ -271,46 +262,34 @@ class App:
         An example is a map with the inputs and the expected outputs. One that fails counts 0 and carries its error.
         `on_progress` is called in this thread with `{"done", "total", "score"}`.
         """
-        chunks = split_evenly(len(devset), among=self._options.workers * self._options.concurrency)
-        results: list[ExampleResult] = []
-        with self._metrics.lent(metric) as wire_metric:
-            calls: dict[Future[Any], range] = {}
-            try:
-                for chunk in chunks:
-                    args = {**runnable.reference, "devset": _examples(devset, chunk), "metric": wire_metric}
-                    call = self._submit(Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id)
-                    calls[call.future] = chunk
-                for future in as_completed(calls):
-                    results += read_results(future.result(), calls[future].start)
-                    if on_progress is not None:
-                        on_progress(_so_far(results, len(devset)))
-            finally:
-                for future in calls:
-                    future.cancel()
-        return Evaluation.of(results)
+        return self._jobs.evaluate(
+            CallGroup(), runnable, devset, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+        )
 
     async def aevaluate(
         self,
         runnable: Runnable,
-        devset: Sequence[Mapping[str, Any]],
+        devset: Examples,
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
-        """The same, awaited."""
-        return await asyncio.to_thread(
-            self.evaluate, runnable, devset, metric, timeout_s=timeout_s, on_progress=on_progress
+        """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
+        return await cancellable(
+            lambda group: self._jobs.evaluate(
+                group, runnable, devset, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+            )
         )
 
     def optimize(
         self,
         runnable: R,
-        trainset: Sequence[Mapping[str, Any]],
+        trainset: Examples,
         metric: Metric = "exact_match",
         optimizer: str = "bootstrap_fewshot",
         *,
-        valset: Sequence[Mapping[str, Any]] | None = None,
+        valset: Examples | None = None,
         seed: int = 0,
         timeout_s: float = JOB_TIMEOUT_S,
         on_progress: OnProgress | None = None,
@@ -321,40 +300,53 @@ class App:
         `config` goes to the optimizer (`max_bootstrapped_demos=3`). `on_progress` is called in this thread with what
         the optimizer tells: candidates, scores, examples done. Raises InvalidInputError for a config that does not fit.
         """
-        args: dict[str, Any] = {
-            **runnable.reference,
-            "optimizer": optimizer,
-            "trainset": [dict(example) for example in trainset],
-            "config": config,
-            "seed": seed,
-        }
-        if valset is not None:
-            args["valset"] = [dict(example) for example in valset]
-        events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _as_it_is)
-        with self._metrics.lent(metric) as wire_metric:
-            call = self._submit(
-                Command.OPTIMIZE,
-                {**args, "metric": wire_metric},
-                timeout_s=timeout_s,
-                owner=runnable.id,
-                on_event=events.take,
-            )
-            with events.follow(call):
-                for event in events.items():
-                    if on_progress is not None:
-                        on_progress(event)
-        return self._install(runnable, call.future.result())
+        settings = optimizer_settings(optimizer, trainset, valset, seed, config)
+        return self._optimize(
+            CallGroup(), runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+        )
 
     async def aoptimize(
         self,
         runnable: R,
-        trainset: Sequence[Mapping[str, Any]],
+        trainset: Examples,
         metric: Metric = "exact_match",
         optimizer: str = "bootstrap_fewshot",
-        **settings: Any,
+        *,
+        valset: Examples | None = None,
+        seed: int = 0,
+        timeout_s: float = JOB_TIMEOUT_S,
+        on_progress: OnProgress | None = None,
+        **config: Any,
     ) -> R:
-        """The same, awaited."""
-        return await asyncio.to_thread(self.optimize, runnable, trainset, metric, optimizer, **settings)
+        """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
+        settings = optimizer_settings(optimizer, trainset, valset, seed, config)
+        return await cancellable(
+            lambda group: self._optimize(
+                group, runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+            )
+        )
+
+    def _optimize(
+        self,
+        group: CallGroup,
+        runnable: R,
+        settings: Mapping[str, Any],
+        *,
+        metric: Metric,
+        timeout_s: float,
+        on_progress: OnProgress | None,
+    ) -> R:
+        answer = self._jobs.optimize(
+            group, runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+        )
+        improved = self._define(self._planner.improved(runnable, answer))
+        try:
+            self.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
+        except BaseException:
+            with suppress(DspashError):
+                self.delete(improved)
+            raise
+        return improved
 
     # --- making calls ---
 
@@ -369,8 +361,10 @@ class App:
         on_event: Callable[[Event], None] | None = None,
         wait: bool = True,
     ) -> Call:
-        limit_s = self._timeout_s if timeout_s is None else timeout_s
-        options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event)
+        options = self._call_options
+        if timeout_s is not None or sticky is not None or owner is not None or on_event is not None:
+            limit_s = options.timeout_s if timeout_s is None else timeout_s
+            options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event)
         return self._bridge.submit(command, args, options, wait=wait)
 
     async def _awaited(self, command: str, args: Mapping[str, Any], **options: Any) -> Any:
@@ -383,121 +377,14 @@ class App:
 
     # --- defining ---
 
-    def _planned_module(
-        self,
-        type_: str,
-        id_: str | None,
-        tools: Tools,
-        config: Mapping[str, Any],
-        *,
-        signature: Any,
-        module: Runnable | None,
-        reward: Metric | None,
-        cls: str | None,
-    ) -> tuple[Module, Mapping[str, Tool]]:
-        inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
-        own = _described(tools)
-        parts = {
-            "signature": signature,
-            "module": None if module is None else module.id,
-            "reward": None if reward is None else self._metrics.keep(reward),
-            "class": cls,
-        }
-        create: dict[str, Any] = {
-            "id": id_ or f"{type_}-{next(self._numbers)}",
-            "type": type_,
-            "config": dict(config),
-            "tools": [tool.to_map() for tool in own.values()],
-            **{name: part for name, part in parts.items() if part is not None},
-        }
-        return Module(self, create["id"], create), {**inner, **own}
-
-    def _planned_program(
-        self,
-        name: str,
-        modules: Mapping[str, Module],
-        tools: Tools,
-        init: Mapping[str, Any],
-        **forms: str | None,
-    ) -> tuple[Program, Mapping[str, Tool]]:
-        given = {form: text for form, text in forms.items() if text is not None}
-        if len(given) != 1:
-            problem = f"{len(given)} of {', '.join(forms)} are given"
-            raise ConfigurationError(f"program({name!r})", problem, "give exactly one of them")
-        described: dict[str, Tool] = {}
-        for module in modules.values():
-            described.update(self._toolbox.of(module.id))
-        described.update(_described(tools))
-        create: dict[str, Any] = {
-            "id": name,
-            **{_FORM_KEYS[form]: text for form, text in given.items()},
-            "modules": [{"id": module.id, "name": attribute} for attribute, module in modules.items()],
-            "tools": [tool.to_map() for tool in described.values()],
-            "config": dict(init),
-        }
-        return Program(self, name, create), described
-
-    def _define(self, runnable: R, tools: Mapping[str, Tool]) -> R:
-        before = self._toolbox.of(runnable.id)
-        self._toolbox.put(runnable.id, tools)
-        try:
-            self._submit(runnable.create_command, runnable.create, owner=runnable.id).future.result()
-        except BaseException:
-            self._toolbox.put(runnable.id, before)
-            raise
+    def _define(self, plan: Plan[R]) -> R:
+        runnable = plan.runnable
+        with self._planner.provided(plan):
+            self._submit(runnable.create_command, runnable.create, owner=runnable.id).wait()
         return runnable
 
-    async def _adefine(self, runnable: R, tools: Mapping[str, Tool]) -> R:
-        before = self._toolbox.of(runnable.id)
-        self._toolbox.put(runnable.id, tools)
-        try:
+    async def _adefine(self, plan: Plan[R]) -> R:
+        runnable = plan.runnable
+        with self._planner.provided(plan):
             await self._awaited(runnable.create_command, runnable.create, owner=runnable.id)
-        except BaseException:
-            self._toolbox.put(runnable.id, before)
-            raise
         return runnable
-
-    def _install(self, runnable: R, answer: Mapping[str, Any]) -> R:
-        """Create what the optimizer has made, in every worker: the same definition with the learned state."""
-        state = answer["optimized_program"]["state"]
-        new_id = f"{runnable.id}@{next(self._numbers)}"
-        improved = replace(
-            runnable,
-            id=new_id,
-            create={**runnable.create, "id": new_id},
-            state=state,
-            score=answer.get("score"),
-            candidates=tuple(answer.get("candidates", ())),
-        )
-        self._define(improved, self._toolbox.of(runnable.id))
-        self.call(Command.LOAD_STATE, {"id": new_id, "state": state})
-        return improved
-
-
-def _described(tools: Tools) -> dict[str, Tool]:
-    named = tools.items() if isinstance(tools, Mapping) else ((tool.__name__, tool) for tool in tools)
-    return {name: tool_of(name, function) for name, function in named}
-
-
-def _examples(devset: Sequence[Mapping[str, Any]], chunk: range) -> list[dict[str, Any]]:
-    return [dict(devset[index]) for index in chunk]
-
-
-def _so_far(results: Sequence[ExampleResult], total: int) -> dict[str, Any]:
-    return {
-        "done": len(results),
-        "total": total,
-        "score": sum(result.score for result in results) / len(results),
-    }
-
-
-def _prediction(answer: Mapping[str, Any]) -> Prediction:
-    return Prediction(answer["fields"], answer.get("usage"))
-
-
-def _token(item: Mapping[str, Any]) -> Token:
-    return Token(item.get("field"), str(item.get("text", "")))
-
-
-def _as_it_is(value: Any) -> Any:
-    return value

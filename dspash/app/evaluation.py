@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from dspash.app.prediction import Prediction
+from dspash.bridge import Call
 
-__all__ = ["Evaluation", "ExampleResult", "split_evenly"]
+__all__ = ["Evaluation", "ExampleResult", "OnProgress", "evaluate_in_chunks", "split_evenly"]
 
 CHUNK_MOST: Final = 16  # examples a call: small enough to show progress and to lose little with a worker
+
+OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Evaluation:
     results: tuple[ExampleResult, ...]
 
     @classmethod
-    def of(cls, results: Sequence[ExampleResult]) -> Evaluation:
+    def of(cls, results: Iterable[ExampleResult]) -> Evaluation:
         """Sum up, in the order of the examples."""
         ordered = tuple(sorted(results, key=lambda result: result.index))
         total = len(ordered)
@@ -47,15 +51,36 @@ class Evaluation:
         )
 
 
-def read_results(answer: Mapping[str, Any], offset: int) -> list[ExampleResult]:
-    """The results in a worker's answer about a chunk that began at `offset`."""
-    return [_read_result(raw, offset) for raw in answer["results"]]
+def evaluate_in_chunks(
+    devset: Sequence[Mapping[str, Any]],
+    call_for: Callable[[list[dict[str, Any]]], Call],
+    *,
+    among: int,
+    on_progress: OnProgress | None,
+) -> Evaluation:
+    """Cut `devset` for `among` calls at a time, make each by `call_for` and gather their answers as they come."""
+    chunks = split_evenly(len(devset), among=among)
+    calls: dict[Future[Any], range] = {
+        call_for([dict(devset[index]) for index in chunk]).future: chunk for chunk in chunks
+    }
+    results: list[ExampleResult] = []
+    for future in as_completed(calls):
+        results += _read_results(future.result(), calls[future].start)
+        if on_progress is not None:
+            score = sum(result.score for result in results) / len(results)
+            on_progress({"done": len(results), "total": len(devset), "score": score})
+    return Evaluation.of(results)
 
 
 def split_evenly(count: int, *, among: int) -> list[range]:
     """Cut `count` examples into chunks, so that `among` of them run side by side and none is long."""
     size = max(1, min(CHUNK_MOST, -(-count // max(1, among))))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _read_results(answer: Mapping[str, Any], offset: int) -> list[ExampleResult]:
+    """The results in a worker's answer about a chunk that began at `offset`."""
+    return [_read_result(raw, offset) for raw in answer["results"]]
 
 
 def _read_result(raw: Mapping[str, Any], offset: int) -> ExampleResult:

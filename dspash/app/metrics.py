@@ -30,6 +30,7 @@ class HostMetrics:
 
     def __init__(self) -> None:
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._keepers: dict[str, int] = {}  # how many need it
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -56,13 +57,22 @@ class HostMetrics:
         with self._lock:
             name = f"{getattr(metric, '__name__', 'metric')}-{next(self._numbers)}"
             self._functions[name] = metric
+            self._keepers[name] = 1
         return {"host": name}
 
+    def keep_on(self, wire_metric: Any) -> None:
+        """Somebody else needs it as well: it is to be dropped once more."""
+        with self._lock:
+            if (name := _name_in(wire_metric)) in self._keepers:
+                self._keepers[name] += 1
+
     def drop(self, wire_metric: Any) -> None:
-        """Forget a metric that was kept; nothing happens for one that is no host function."""
-        if isinstance(wire_metric, dict):
-            with self._lock:
-                self._functions.pop(cast("dict[str, str]", wire_metric).get("host", ""), None)
+        """One of those who kept a metric needs it no more; nothing happens for one that is no host function."""
+        with self._lock:
+            if (name := _name_in(wire_metric)) in self._keepers:
+                self._keepers[name] -= 1
+                if not self._keepers[name]:
+                    del self._keepers[name], self._functions[name]
 
     def serve(self, ask: Ask) -> Any:
         """Answer `metric.call {name, example, prediction, trace?}`."""
@@ -76,6 +86,12 @@ class HostMetrics:
             ask.args.get("trace"),
         )
         return to_wire(function(*given[: _positions_of(function)]))
+
+
+def _name_in(wire_metric: Any) -> str:
+    """The name of a host function on the wire; empty for a metric that is none."""
+    name = cast("dict[str, Any]", wire_metric).get("host") if isinstance(wire_metric, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _positions_of(function: Callable[..., Any]) -> int:

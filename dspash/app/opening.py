@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -53,7 +54,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     cancel_grace_s, retire_grace_s: how long a call may go on after its end was asked for, and then the calls beside
         it, before the worker is killed; shutdown_s: how long `close` waits for a worker to end by itself.
     heartbeat_s, boot_timeout_s: how often a worker must give a sign of life, and how soon it must be ready.
-    max_restarts, period_s: more crashes than this within the period, with no call to blame, and the app gives up.
+    max_restarts, period_s: more crashes than this within the period, none of them while serving a call, and the app
+        gives up.
     max_calls, max_age_s, max_memory_mb: when a worker is replaced by a fresh one; never, by default.
 
     Raises ConfigurationError naming the argument that is wrong.
@@ -87,7 +89,23 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 @asynccontextmanager
 async def aopen(**settings: Any) -> AsyncGenerator[App, None]:
     """The same for `async with`: opening and closing do not block the event loop. Takes what `open` takes."""
-    app = await asyncio.to_thread(open, **settings)
+    unwanted = threading.Event()
+    opened: list[App] = []
+
+    def open_if_wanted() -> App:
+        app = open(**settings)
+        opened.append(app)
+        if unwanted.is_set():
+            app.close()
+        return app
+
+    try:
+        app = await asyncio.to_thread(open_if_wanted)
+    except asyncio.CancelledError:
+        unwanted.set()  # the thread goes on, and what it opens, or has opened just now, is nobody's
+        for app in opened:
+            await app.aclose()
+        raise
     try:
         yield app
     finally:

@@ -13,7 +13,7 @@ from dspash_protocol import Command
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["Module", "Program", "Runnable", "Token"]
+__all__ = ["Module", "Program", "Runnable", "Token", "read_prediction", "read_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +101,13 @@ class Program(Runnable):
 
     def request(self, inputs: Mapping[str, Any]) -> tuple[Command, dict[str, Any]]:
         return Command.EXECUTE, {"program_id": self.id, "inputs": dict(inputs), "detail": True}
+
+
+def read_prediction(answer: Mapping[str, Any]) -> Prediction:
+    """The prediction in a worker's answer."""
+    return Prediction(answer["fields"], answer.get("usage"))
+
+
+def read_token(item: Mapping[str, Any]) -> Token:
+    """The token in an event of a worker's."""
+    return Token(item.get("field"), str(item.get("text", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,9 +15,8 @@ from dspash_protocol import Event, EventKind
 
 __all__ = ["Stream"]
 
-MAX_WAITING: Final = (
-    65_536  # items; a consumer that lags further behind loses the call, not the host its memory
-)
+MAX_WAITING: Final = 65_536
+"""Items; a consumer that lags further behind loses the call, not the host its memory."""
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Stream(Generic[T]):
     """What a call tells while it runs, then its result; iterate it with `for` or with `async for`, once.
 
-    Leaving the loop early and calling `close` (or leaving a `with` block) cancels the call. Errors of the call are
+    Leaving the loop early cancels the call, and so does `close`, or leaving a `with` block. Errors of the call are
     raised where the next event would have come.
     """
 
@@ -49,15 +49,15 @@ class Stream(Generic[T]):
         self.close()
 
     def take(self, event: Event) -> None:
-        """Take an event; on the pump's thread."""
+        """Take an event, on the thread that reads it."""
         if event.kind != self._kind:
             return
-        if len(self._waiting) >= MAX_WAITING:
-            if self._call is not None:
-                self._call.fail(OverloadedError(queued=len(self._waiting), limit=MAX_WAITING))
-            return
-        self._waiting.append(event.data)
-        self._tell()
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(event.data)
+            self._tell()
+        elif self._call is not None:
+            error = OverloadedError(queued=len(self._waiting), limit=MAX_WAITING)
+            self._call.give_up(error, "its events are not taken")
 
     def follow(self, call: Call) -> Stream[T]:
         """Take the events of `call`, whose `on_event` is our `take`, and its result."""
@@ -71,8 +71,11 @@ class Stream(Generic[T]):
             self._call.cancel("its stream was closed")
 
     def __iter__(self) -> Iterator[T]:
-        yield from self.items()
-        yield self._read_result(self._followed().future.result())
+        try:
+            yield from self.items()
+            yield self._read_result(self._followed().future.result())
+        finally:
+            self.close()
 
     def items(self) -> Iterator[T]:
         """The events alone, without the result; ends when the call does, however that was."""
@@ -91,17 +94,17 @@ class Stream(Generic[T]):
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(arrived.set)
+            with contextlib.suppress(RuntimeError):  # the loop was closed, and nobody iterates any more
+                loop.call_soon_threadsafe(arrived.set)
 
         self._listener = wake
         try:
             while True:
                 arrived.clear()
+                ended = call.future.done()  # looked at first: what came before the end is then in the queue
                 while self._waiting:
                     yield self._read_item(self._waiting.popleft())
-                if call.future.done():
-                    if self._waiting:
-                        continue
+                if ended:
                     yield self._read_result(call.future.result())
                     return
                 await arrived.wait()

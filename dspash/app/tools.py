@@ -23,6 +23,7 @@ class Tool:
 
     name: str
     function: Callable[..., Any]
+    signature: inspect.Signature
     desc: str
     args: Mapping[str, Any]
 
@@ -46,17 +47,20 @@ def tool_of(name: str, function: Callable[..., Any]) -> Tool:
         raise ConfigurationError(path, "a program calls a tool by its name", "give a Python identifier")
     if not callable(function):
         raise ConfigurationError(path, f"{type(function).__name__} cannot be called", "give a function")
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        raise ConfigurationError(path, "its parameters are not known", "wrap it in a function") from None
     hints = _hints_of(function)
     args: dict[str, Any] = {}
-    for parameter in parameters:
+    for parameter in signature.parameters.values():
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             problem = f"parameter {parameter.name!r} is positional only"
             raise ConfigurationError(path, problem, "models and programs give arguments by name")
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             continue
         args[parameter.name] = _schema_of(hints.get(parameter.name, Any), parameter)
-    return Tool(name, function, inspect.getdoc(function) or "", args)
+    return Tool(name, function, signature, inspect.getdoc(function) or "", args)
 
 
 class Toolbox:
@@ -69,7 +73,10 @@ class Toolbox:
     def put(self, owner: str, tools: Mapping[str, Tool]) -> None:
         """Give `owner` exactly these tools."""
         with self._lock:
-            self._tools[owner] = dict(tools)
+            if tools:
+                self._tools[owner] = dict(tools)
+            else:
+                self._tools.pop(owner, None)
 
     def of(self, owner: str | None) -> Mapping[str, Tool]:
         """The tools of `owner`."""
@@ -92,7 +99,7 @@ class Toolbox:
                 FaultKind.NOT_FOUND, f"no tool is called {name!r} here; there are {given}", tool=name
             )
         try:
-            inspect.signature(tool.function).bind(**args)
+            tool.signature.bind(**args)
         except TypeError as error:
             raise FaultError.of(
                 FaultKind.INVALID_INPUT, f"tool {tool.name!r}: {error}", path="$.args"

@@ -214,6 +214,14 @@ class Call:
         """Remember that the request got at least this far."""
         self.progress = self.progress.at_least(progress)
 
+    def wait(self) -> Any:
+        """The result, once it is there. A wait that is interrupted (Ctrl-C) cancels the call."""
+        try:
+            return self.future.result()
+        except BaseException:
+            self.cancel("whoever waited for it was interrupted")
+            raise
+
     # --- ending; each returns False when it had ended ---
 
     def succeed(self, value: Any) -> bool:

@@ -1,0 +1,117 @@
+"""Jobs: evaluations and optimisations, each made of one call or many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from dspash.app.call_group import CallGroup
+from dspash.app.evaluation import Evaluation, OnProgress, evaluate_in_chunks
+from dspash.app.metrics import HostMetrics, Metric
+from dspash.app.runnable import Runnable
+from dspash.app.stream import Stream
+from dspash.bridge import Call
+from dspash_protocol import Command, Event, EventKind
+
+__all__ = ["Examples", "Jobs", "Submit", "cancellable", "optimizer_settings"]
+
+Examples: TypeAlias = Sequence[Mapping[str, Any]]
+T = TypeVar("T")
+
+
+class Submit(Protocol):
+    """Makes a call; see `App.submit`."""
+
+    def __call__(
+        self,
+        command: str,
+        args: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        owner: str | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Call: ...
+
+
+class Jobs:
+    """Makes the calls of a job and gathers their answers. `among` of them run side by side."""
+
+    def __init__(self, submit: Submit, metrics: HostMetrics, *, among: int) -> None:
+        self._submit = submit
+        self._metrics = metrics
+        self._among = among
+
+    def evaluate(
+        self,
+        group: CallGroup,
+        runnable: Runnable,
+        devset: Examples,
+        *,
+        metric: Metric,
+        timeout_s: float,
+        on_progress: OnProgress | None,
+    ) -> Evaluation:
+        """Score `runnable` on `devset`; when one call fails, so does the job, and the others are cancelled."""
+        with self._metrics.lent(metric) as wire_metric:
+
+            def call_for(examples: list[dict[str, Any]]) -> Call:
+                args = {**runnable.reference, "devset": examples, "metric": wire_metric}
+                return group.add(self._submit(Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id))
+
+            try:
+                return evaluate_in_chunks(devset, call_for, among=self._among, on_progress=on_progress)
+            except BaseException:
+                group.cancel("another part of the evaluation has failed")
+                raise
+
+    def optimize(
+        self,
+        group: CallGroup,
+        runnable: Runnable,
+        settings: Mapping[str, Any],
+        *,
+        metric: Metric,
+        timeout_s: float,
+        on_progress: OnProgress | None,
+    ) -> Mapping[str, Any]:
+        """Have a worker improve `runnable`; `settings` are the request's own. Returns its answer."""
+        events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _as_it_is)
+        with self._metrics.lent(metric) as wire_metric:
+            args = {**runnable.reference, **settings, "metric": wire_metric}
+            call = group.add(
+                self._submit(
+                    Command.OPTIMIZE, args, timeout_s=timeout_s, owner=runnable.id, on_event=events.take
+                )
+            )
+            with events.follow(call):
+                for event in events.items():
+                    if on_progress is not None:
+                        on_progress(event)
+                answer: Mapping[str, Any] = call.wait()
+                return answer
+
+
+async def cancellable(work: Callable[[CallGroup], T]) -> T:
+    """Do `work` on a thread; when the task that awaits it is cancelled, so are the calls of its group."""
+    group = CallGroup()
+    try:
+        return await asyncio.to_thread(work, group)
+    except asyncio.CancelledError:
+        group.cancel("the task that awaited it was cancelled")
+        raise
+
+
+def optimizer_settings(
+    optimizer: str, trainset: Examples, valset: Examples | None, seed: int, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the request `optimize` is told beside the program and the metric."""
+    settings: dict[str, Any] = {"optimizer": optimizer, "seed": seed, "config": config}
+    settings["trainset"] = [dict(example) for example in trainset]
+    if valset is not None:
+        settings["valset"] = [dict(example) for example in valset]
+    return settings
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

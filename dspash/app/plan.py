@@ -1,0 +1,142 @@
+"""Plan: what is to be defined, and the host functions it may call."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+
+from dspash.app.metrics import HostMetrics, Metric
+from dspash.app.runnable import Module, Program, Runnable
+from dspash.app.tools import Tool, Toolbox, tool_of
+from dspash.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dspash.app.app import App
+
+__all__ = ["Plan", "Planner", "Tools"]
+
+R = TypeVar("R", bound=Runnable)
+Tools: TypeAlias = Mapping[str, Callable[..., Any]] | Sequence[Callable[..., Any]]
+
+_FORM_KEYS: Final = {"source": "source", "forward_fn": "forward_fn", "cls": "class"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[R]):
+    """A runnable that no worker knows yet, and its tools by name."""
+
+    runnable: R
+    tools: Mapping[str, Tool]
+
+
+class Planner:
+    """Turns what a user asks for into plans. Raises ConfigurationError for what cannot be asked."""
+
+    def __init__(self, app: App, toolbox: Toolbox, metrics: HostMetrics) -> None:
+        self._app = app
+        self._toolbox = toolbox
+        self._metrics = metrics
+        self._numbers = itertools.count(1)
+
+    def module(
+        self,
+        type_: str,
+        id_: str | None,
+        tools: Tools,
+        config: Mapping[str, Any],
+        *,
+        signature: Any,
+        module: Runnable | None,
+        reward: Metric | None,
+        cls: str | None,
+    ) -> Plan[Module]:
+        """A module; it may use its own tools and those of the module it is made of."""
+        inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
+        own = _described(tools)
+        parts = {
+            "signature": signature,
+            "module": None if module is None else module.id,
+            "reward": None if reward is None else self._metrics.keep(reward),
+            "class": cls,
+        }
+        create: dict[str, Any] = {
+            "id": id_ or f"{type_}-{next(self._numbers)}",
+            "type": type_,
+            "config": dict(config),
+            "tools": [tool.to_map() for tool in own.values()],
+            **{name: part for name, part in parts.items() if part is not None},
+        }
+        return Plan(Module(self._app, create["id"], create), {**inner, **own})
+
+    def program(
+        self,
+        name: str,
+        modules: Mapping[str, Module],
+        tools: Tools,
+        init: Mapping[str, Any],
+        **forms: str | None,
+    ) -> Plan[Program]:
+        """A program in one of the three forms; it may use its own tools and those of its modules."""
+        given = {form: text for form, text in forms.items() if text is not None}
+        if len(given) != 1:
+            problem = f"{len(given)} of {', '.join(forms)} are given"
+            raise ConfigurationError(f"program({name!r})", problem, "give exactly one of them")
+        described: dict[str, Tool] = {}
+        for module in modules.values():
+            described.update(self._toolbox.of(module.id))
+        described.update(_described(tools))
+        create: dict[str, Any] = {
+            "id": name,
+            **{_FORM_KEYS[form]: text for form, text in given.items()},
+            "modules": [{"id": module.id, "name": attribute} for attribute, module in modules.items()],
+            "tools": [tool.to_map() for tool in described.values()],
+            "config": dict(init),
+        }
+        return Plan(Program(self._app, name, create), described)
+
+    def improved(self, runnable: R, answer: Mapping[str, Any]) -> Plan[R]:
+        """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state."""
+        new_id = f"{runnable.id}@{next(self._numbers)}"
+        self._metrics.keep_on(runnable.create.get("reward"))
+        improved = replace(
+            runnable,
+            id=new_id,
+            create={**runnable.create, "id": new_id},
+            state=answer["optimized_program"]["state"],
+            score=answer.get("score"),
+            candidates=tuple(answer.get("candidates", ())),
+        )
+        return Plan(improved, self._toolbox.of(runnable.id))
+
+    @contextmanager
+    def provided(self, plan: Plan[Any]) -> Generator[None, None, None]:
+        """Offer the plan's host functions from now on; when the block fails, all is as it was."""
+        owner = plan.runnable.id
+        before = self._toolbox.of(owner)
+        self._toolbox.put(owner, plan.tools)
+        try:
+            yield
+        except BaseException:
+            self.forget(plan.runnable)
+            self._toolbox.put(owner, before)
+            raise
+
+    def forget(self, runnable: Runnable) -> None:
+        """Offer its host functions no more."""
+        self._toolbox.forget(runnable.id)
+        self._metrics.drop(runnable.create.get("reward"))
+
+
+def _described(tools: Tools) -> dict[str, Tool]:
+    named = tools.items() if isinstance(tools, Mapping) else ((_name_of(tool), tool) for tool in tools)
+    return {name: tool_of(name, function) for name, function in named}
+
+
+def _name_of(tool: Callable[..., Any]) -> str:
+    name = getattr(tool, "__name__", None)
+    if not isinstance(name, str):
+        raise ConfigurationError("tools", f"{tool!r:.60} has no name", "give tools as a map of names")
+    return name
