@@ -61,7 +61,8 @@ class Session:
         self.peer_max_frame = max_frame
         self._peer = Role.WORKER if role is Role.HOST else Role.HOST
         self._own_sign = ID_SIGNS[role]
-        self._codec = codec
+        self._codec = codec  # of what we say unasked
+        self._adopts_codec = role is Role.WORKER
         self._decoder = FrameDecoder(max_frame=max_frame)
         self._open: dict[int, Codec] = {}  # the peer's requests that are owed an answer, and in which codec
         self._greeting: int | None = None  # the id of hello while its answer is due
@@ -82,7 +83,7 @@ class Session:
     # --- incoming ---
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[Received]:
-        """Take bytes in any chunking; return what they complete, oldest first. Answer it in that order.
+        """Take bytes in any chunking; return what they complete, oldest first.
 
         Raises BrokenFramingError when the stream is no longer a sequence of frames; the session is then closed, and
         what came before the break is in the error's `received`.
@@ -155,7 +156,7 @@ class Session:
         """Note an answer that is due, in the codec of the question; a worker then speaks it in everything else too."""
         codec = codec_of(payload)
         self._open[request_id] = codec
-        if self.role is Role.WORKER:
+        if self._adopts_codec:
             self._codec = codec
 
     def _move(self, following: State, message: Message) -> None:
