@@ -17,18 +17,19 @@ _DEFAULT_NAME: Final = "StringSignature"  # what DSPy itself calls a signature w
 
 def build_signature(spec: SignatureSpec) -> type[dspy.Signature]:
     """Return the class that DSPy's modules take for `spec`. Without instructions, DSPy writes them from the fields."""
-    fields: dict[str, Any] = {field.name: _input(field) for field in spec.inputs}
-    fields |= {field.name: _output(field) for field in spec.outputs}
     name = spec.name if spec.name.isidentifier() else _DEFAULT_NAME
     make: Any = dspy.Signature  # calling this class makes a class
     with without_shadow_warnings():
+        fields: dict[str, Any] = {field.name: _input(field) for field in spec.inputs}
+        fields |= {field.name: _output(field) for field in spec.outputs}
         return make(fields, spec.instructions or None, signature_name=name)
 
 
 def _input(field: Field) -> tuple[Any, Any]:
-    extra: dict[str, Any] = {"desc": field.desc} if field.desc else {}
-    if not field.stated:
-        extra[IS_TYPE_UNDEFINED] = True  # DSPy then takes any value without a warning
+    # Of an input without a type, DSPy then takes any value without a warning.
+    extra: dict[str, Any] = {IS_TYPE_UNDEFINED: not field.stated}
+    if field.desc:
+        extra["desc"] = field.desc
     annotation = annotation_of(field.type, name=field.name)
     if field.default is not None:
         extra["default"] = field.default

@@ -11,7 +11,12 @@ import pydantic
 
 from dspash_protocol.signature import Problem, SignatureSpec, Type, check_inputs, closest
 from dspash_worker.refusal import invalid_inputs
-from dspash_worker.signatures.annotations import annotation_of, media_built, needs_building
+from dspash_worker.signatures.annotations import (
+    annotation_of,
+    media_built,
+    needs_building,
+    without_shadow_warnings,
+)
 from dspash_worker.wire_types import from_wire
 
 __all__ = ["AnyInputs", "Inputs", "NamedInputs", "SignatureInputs", "inputs_of_function"]
@@ -41,11 +46,12 @@ class SignatureInputs:
     )
 
     def __post_init__(self) -> None:
-        builders = {
-            part.name: (part.type, pydantic.TypeAdapter(annotation_of(part.type, name=part.name)))
-            for part in self.spec.inputs
-            if needs_building(part.type)
-        }
+        with without_shadow_warnings():
+            builders = {
+                part.name: (part.type, pydantic.TypeAdapter(annotation_of(part.type, name=part.name)))
+                for part in self.spec.inputs
+                if needs_building(part.type)
+            }
         object.__setattr__(self, "_builders", builders)
 
     @property

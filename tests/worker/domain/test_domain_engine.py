@@ -251,3 +251,42 @@ def test_failed_calls_are_in_the_history_too(scripted: Any) -> None:
     worker.call("create_module", id="m", type="predict", signature="q -> answer")
     worker.fault("forward", module_id="m", inputs={"q": "?"})
     assert "no luck" in worker.call("inspect_history")["history"][0]["error"]
+
+
+def test_async_streams_reach_the_host_too() -> None:
+    call = LocalCall(
+        Command.FORWARD,
+        {},
+        answers={ReverseCommand.LM_STREAM: lambda _args: completion_events(completion("hello there"))},
+    )
+
+    async def collect() -> list[Any]:
+        request = lm15.Request(model="m", messages=(lm15.Message.user("?"),))
+        return [event async for event in AsyncGatewayEngine("m", STATED).stream(request)]
+
+    with LocalWorker().workbench.context(cast("Any", call)):
+        events = asyncio.run(collect())
+    assert [event.type for event in events] == ["start", "delta", "delta", "end"]
+    assert "GatewayEngine('m')" in repr(GatewayEngine("m", STATED))
+
+
+def test_long_prompts_and_pictures_are_cut_in_the_history(scripted: Any) -> None:
+    worker = scripted({"answer": "x"})
+    worker.call("create_module", id="m", type="predict", signature="q, picture?: Image -> answer")
+    worker.call("forward", module_id="m", inputs={"q": "y" * 300_000})
+    worker.call(
+        "forward", module_id="m", inputs={"q": "?", "picture": "data:image/png;base64," + "A" * 30_000}
+    )
+    long, picture = worker.call("inspect_history", n=2)["history"]
+    assert len(long["messages"][-1]["content"]) < 21_000
+    assert "characters)" in long["messages"][-1]["content"]
+    assert len(str(picture)) < 25_000
+
+
+def test_the_executor_never_sends_slow_items_twice() -> None:
+    LocalWorker()
+    LocalWorker()
+    from dspy.utils.parallelizer import ParallelExecutor
+
+    executor = ParallelExecutor(num_threads=2, timeout=120)
+    assert (executor.timeout, executor.disable_progress_bar, executor.num_threads) == (0, True, 2)
