@@ -12,12 +12,11 @@ from dspash_protocol import FaultError
 from dspash_worker.parameters import Parameter, check_config, check_required, parameters_of
 from dspash_worker.source import load_module
 
-
 # As text: type checkers would object to what is to be read here, parameters without annotations and unknown names.
 SAMPLE = """
 from __future__ import annotations
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 def sample(
     count: int,
