@@ -21,30 +21,29 @@ if TYPE_CHECKING:
 __all__ = ["Call", "CallFuture", "CallOptions", "Standing", "delivering", "is_delivering"]
 
 _serials: Final = itertools.count(1)
-_thread: Final = threading.local()
-_cancelling: Final = (
-    threading.Lock()
-)  # decides between several who cancel the same call; held for a comparison
-_PENDING: Final = (
-    "PENDING"  # what concurrent.futures calls a future without an outcome that was not cancelled
-)
+_cancelling: Final = threading.Lock()  # decides who of several cancels a call; held for a comparison
+_PENDING: Final = "PENDING"  # the state of a concurrent.futures.Future that has no outcome yet
 
 
-class delivering:  # noqa: N801 - reads as a verb, like contextlib's own
-    """Mark this thread, inside the block, as one that delivers outcomes: it must not wait for any."""
+class _Thread(threading.local):
+    """What belongs to the running thread alone."""
 
-    __slots__ = ()
+    def __init__(self) -> None:
+        # A lock that nobody else knows serves as a flag: it is set and cleared in C, where Ctrl-C cannot strike.
+        self.delivering = threading.Lock()
 
-    def __enter__(self) -> None:
-        _thread.delivers = True
 
-    def __exit__(self, *_: object) -> None:
-        _thread.delivers = False
+_thread: Final = _Thread()
+
+
+def delivering() -> threading.Lock:
+    """What a thread holds, in a `with` block, while it delivers outcomes: it must not wait for any."""
+    return _thread.delivering
 
 
 def is_delivering() -> bool:
     """Whether the running code is a callback: waiting for a call here may be waiting for oneself."""
-    return getattr(_thread, "delivers", False)
+    return _thread.delivering.locked()
 
 
 @dataclass(frozen=True, slots=True)

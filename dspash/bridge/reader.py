@@ -114,13 +114,17 @@ class Reader:
 
     def lead(self, call: Call) -> None:
         """Read for a while, at most until `call` has ended, if nobody else does."""
-        if not self._pump.can_pause or not self._reading.acquire(blocking=False):
+        if not self._pump.can_pause or self._reading.locked():
             return
         try:
-            self._lead(call)
+            with (
+                self._reading
+            ):  # no acquire that may fail: Ctrl-C could strike before its answer is looked at
+                try:
+                    self._lead(call)
+                finally:
+                    self._pump.resume(self._channel.fileno())
         finally:
-            self._pump.resume(self._channel.fileno())
-            self._reading.release()
             if self._exited or self._closing:  # looked at last: whoever sets them tries to read after that
                 self._pump.run(self._settle)
 
