@@ -22,19 +22,32 @@ class Turns(Generic[T]):
     failed: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def play_rounds(names: Iterable[str], rounds: int, turn: Callable[[str], T], *, seed: int = 0) -> Turns[T]:
-    """Let each contestant take `rounds` turns, in an order drawn anew each round. One that fails drops out."""
-    order = list(names)
+def play_rounds(
+    names: Iterable[str],
+    rounds: int,
+    turn: Callable[[str], T],
+    *,
+    is_enough: Callable[[T], bool] = lambda _: False,
+    seed: int = 0,
+) -> Turns[T]:
+    """Let each contestant take `rounds` turns, in an order drawn anew each round.
+
+    One that fails drops out without a result; one whose turn `is_enough` takes no more turns.
+    """
+    playing = list(names)
     draw = random.Random(seed)
-    turns: Turns[T] = Turns({name: [] for name in order})
+    turns: Turns[T] = Turns({name: [] for name in playing})
     for _ in range(rounds):
-        draw.shuffle(order)
-        for name in order:
-            if name in turns.failed:
-                continue
+        draw.shuffle(playing)
+        for name in tuple(playing):
             try:
-                turns.of[name].append(turn(name))
+                outcome = turn(name)
             except ActFailedError as error:
                 turns.failed[name] = str(error)
                 del turns.of[name]
+                playing.remove(name)
+                continue
+            turns.of[name].append(outcome)
+            if is_enough(outcome):
+                playing.remove(name)
     return turns

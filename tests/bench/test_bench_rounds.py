@@ -30,3 +30,9 @@ def test_contestant_that_fails_drops_out_with_its_reason_and_the_others_go_on() 
     turns = play_rounds(NAMES, 3, turn)
     assert turns.failed == {"b": "b broke"}
     assert turns.of == {"a": ["a"] * 3, "c": ["c"] * 3, "d": ["d"] * 3}
+
+
+def test_contestant_whose_turn_was_enough_takes_no_more_and_keeps_its_result() -> None:
+    turns = play_rounds(NAMES, 3, lambda name: name, is_enough=lambda outcome: outcome == "c")
+    assert {name: len(own) for name, own in turns.of.items()} == {"a": 3, "b": 3, "c": 1, "d": 3}
+    assert turns.failed == {}

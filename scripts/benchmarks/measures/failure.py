@@ -32,7 +32,7 @@ def measure_crash(arena: Arena, scale: Scale) -> list[Figure]:
             arena.remove(name)
         return loss
 
-    turns = play_rounds(arena.names, scale.faults, turn)
+    turns = play_rounds(arena.names, scale.faults, turn, is_enough=lambda loss: loss.error_s is None)
     return [
         *_figures("crash_signal", turns, lambda loss: loss.signal_s, lambda _: ""),
         *_figures("crash_error", turns, lambda loss: loss.error_s, lambda loss: loss.error),
@@ -51,7 +51,7 @@ def measure_deadline(arena: Arena, scale: Scale) -> list[Figure]:
                 arena.remove(name)
             return lateness
 
-        turns = play_rounds(arena.names, scale.faults, turn)
+        turns = play_rounds(arena.names, scale.faults, turn, is_enough=lambda late: late.next_s is None)
         figures += _figures(f"overshoot_{how}", turns, lambda late: late.overshoot_s, lambda late: late.error)
         figures += _figures(f"after_deadline_{how}", turns, lambda late: late.next_s, lambda _: "")
     return figures
@@ -76,9 +76,8 @@ def measure_host_kill(arena: Arena, scale: Scale) -> list[Figure]:
                 process.kill()
         return gone_s
 
-    return _figures(
-        "host_kill", play_rounds(arena.names, scale.faults, turn), lambda gone_s: gone_s, lambda _: ""
-    )
+    turns = play_rounds(arena.names, scale.faults, turn, is_enough=lambda gone_s: gone_s is None)
+    return _figures("host_kill", turns, lambda gone_s: gone_s, lambda _: "")
 
 
 def _wait_until_gone(family: Sequence[psutil.Process], began: float, limit_s: float) -> float | None:
@@ -103,12 +102,12 @@ def _is_gone(process: psutil.Process) -> bool:
 def _figures(
     measure: str, turns: Turns[T], seconds: Callable[[T], float | None], note: Callable[[T], str]
 ) -> list[Figure]:
-    """One figure for each contestant; one turn that never ended makes the whole figure `never`."""
+    """One figure for each contestant. One turn that came to nothing in time makes the whole figure `never`."""
     figures = absences(measure, Unit.SECONDS, turns.failed)
     for name, outcomes in turns.of.items():
         samples = [seconds(outcome) for outcome in outcomes]
         known = [sample for sample in samples if sample is not None]
-        never = f"never ({len(samples) - len(known)}/{len(samples)})" if len(known) < len(samples) else ""
+        never = "never" if len(known) < len(samples) else ""
         notes = sorted({note(outcome) for outcome in outcomes} - {""})
         figures.append(
             Figure(
