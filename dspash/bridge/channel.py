@@ -41,7 +41,10 @@ class Channel:
         self._pump = pump
         self._on_backlog = on_backlog
         self._outbox = Outbox()
-        self._room = threading.Condition(threading.Lock())
+        # Taken by itself, never through its condition: the latter enters and leaves in Python code, where Ctrl-C can
+        # strike between the lock and the block, and the lock would stay taken for ever.
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
         self._open = True
         self._mid_write = False
 
@@ -68,7 +71,7 @@ class Channel:
         With `wait_until` (monotonic seconds) a caller that finds too much waiting stays until there is room or that
         time has come: back-pressure. The pump itself passes None. Raises OSError when the peer is gone.
         """
-        with self._room:
+        with self._lock:
             if not self._open:
                 raise BrokenPipeError("the channel is closed")
             if self._outbox or self._pump.will_flush(self):
@@ -86,7 +89,7 @@ class Channel:
 
     def flush(self) -> bool:
         """Write what waits; the pump calls it when the socket is writable. Returns whether nothing is left."""
-        with self._room:
+        with self._lock:
             while self._outbox:
                 piece = self._outbox.front()
                 self._mid_write = True
@@ -116,7 +119,7 @@ class Channel:
 
     def end_writing(self) -> None:
         """Tell the peer that nothing more comes; its answers can still be read."""
-        with self._room:
+        with self._lock:
             self._open = False
             self._outbox.clear()
             self._room.notify_all()
@@ -125,7 +128,7 @@ class Channel:
 
     def close(self) -> None:
         """Let go of the descriptor. Waiting writers go on, and find it closed at their next write."""
-        with self._room:
+        with self._lock:
             self._open = False
             self._outbox.clear()
             self._room.notify_all()
@@ -151,7 +154,7 @@ class Channel:
             return 0
 
     def _wait_for_room(self, until: float) -> None:
-        with self._room:
+        with self._lock:
             while self._open and self._outbox.waiting_bytes > HIGH_WATER_BYTES:
                 left_s = until - time.monotonic()
                 if left_s <= 0 or not self._room.wait(left_s):

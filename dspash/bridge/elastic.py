@@ -27,7 +27,8 @@ class ElasticThreads:
         self._limit = limit
         self._idle_s = idle_s
         self._jobs: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # taken by itself, as in Channel
+        self._changed = threading.Condition(self._lock)
         self._idle = 0
         self._threads: set[threading.Thread] = set()
         self._open = True
@@ -38,7 +39,7 @@ class ElasticThreads:
 
     def start(self, job: Callable[[], None]) -> bool:
         """Run `job` on a thread of its own; False when there are too many, or after `close`."""
-        with self._changed:
+        with self._lock:
             if not self._open:
                 return False
             if self._idle > len(self._jobs):
@@ -55,14 +56,14 @@ class ElasticThreads:
         try:
             thread.start()
         except RuntimeError:  # the system allows no more threads
-            with self._changed:
+            with self._lock:
                 self._threads.discard(thread)
             return False
         return True
 
     def close(self, *, timeout_s: float = 1.0) -> None:
         """End idle threads now and busy ones after their job; waits for them at most `timeout_s` in all."""
-        with self._changed:
+        with self._lock:
             self._open = False
             self._jobs.clear()
             self._changed.notify_all()
@@ -77,7 +78,7 @@ class ElasticThreads:
                 self._do(job)
                 job = self._next()
         finally:
-            with self._changed:
+            with self._lock:
                 self._threads.discard(threading.current_thread())
 
     def _do(self, job: Callable[[], None]) -> None:
@@ -87,7 +88,7 @@ class ElasticThreads:
             logger.exception("a job on {} failed", self._name)
 
     def _next(self) -> Callable[[], None] | None:
-        with self._changed:
+        with self._lock:
             self._idle += 1
             try:
                 while not self._jobs:

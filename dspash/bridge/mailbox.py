@@ -30,7 +30,8 @@ class Mailbox:
         self._jobs: deque[Job] = deque()
         self._timed: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # taken by itself, as in Channel
+        self._changed = threading.Condition(self._lock)
         self._open = True
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -40,14 +41,14 @@ class Mailbox:
 
     def cast(self, job: Job) -> None:
         """Do `job` as soon as those before it are done. Never waits; after `close` it does nothing."""
-        with self._changed:
+        with self._lock:
             if self._open:
                 self._jobs.append(job)
                 self._changed.notify()
 
     def cast_at(self, at: float, job: Job) -> None:
         """Do `job` at `at` on the monotonic clock, in seconds."""
-        with self._changed:
+        with self._lock:
             if self._open:
                 heapq.heappush(self._timed, (at, next(self._order), job))
                 if self._timed[0][2] is job:
@@ -59,7 +60,7 @@ class Mailbox:
 
     def close(self) -> None:
         """Do the jobs already sent, drop the timed ones, and end the thread. Never waits."""
-        with self._changed:
+        with self._lock:
             self._open = False
             self._timed.clear()
             self._changed.notify()
@@ -77,7 +78,7 @@ class Mailbox:
                     logger.exception("a supervision job failed")
 
     def _next(self) -> Job | None:
-        with self._changed:
+        with self._lock:
             while True:
                 if self._jobs:
                     return self._jobs.popleft()

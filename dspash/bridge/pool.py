@@ -40,7 +40,7 @@ class Pool(Generic[W]):
         self._ready: dict[str, W] = {}
         self._waiting: deque[Call] = deque()
         self._slotless: deque[Call] = deque()  # waiting calls that need no slot
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # taken by itself, as in Channel
         self._place = threading.Condition(self._lock)
         self._wanting_place = 0  # threads in wait_for_place
         self._closed = False
@@ -77,7 +77,7 @@ class Pool(Generic[W]):
 
     def wait_for_place(self, call: Call) -> bool:
         """Stay until `admit` may take the call, or its deadline has come; whether it may."""
-        with self._place:
+        with self._lock:
             self._wanting_place += 1
             try:
                 while not self._closed and self._choose(call) is None and not self._may_wait(call):
