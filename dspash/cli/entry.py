@@ -20,7 +20,6 @@ from dspash.errors import (
     WorkerFaultError,
     WorkerLostError,
 )
-from dspash.gateway import UnsupportedModelError
 
 __all__ = ["ExitStatus", "main", "run"]
 
@@ -63,8 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         if invocation.debug:
             click.echo(_details_of(error), err=True)
         click.echo(f"dspash: {_line_of(error)}", err=True)
-        is_input = isinstance(error, (ConfigurationError, UnsupportedModelError))
-        return ExitStatus.BAD_INPUT if is_input else ExitStatus.FAILED
+        return ExitStatus.BAD_INPUT if _is_input_error(error) else ExitStatus.FAILED
     return status if isinstance(status, int) else ExitStatus.DONE
 
 
@@ -72,6 +70,12 @@ def _usage_line(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     command = context.command_path if context is not None else "dspash"
     return f"{command}: {error.format_message()} See {command} --help."
+
+
+def _is_input_error(error: DspashError) -> bool:
+    from dspash.gateway import UnsupportedModelError
+
+    return isinstance(error, (ConfigurationError, UnsupportedModelError))
 
 
 def _line_of(error: DspashError) -> str:
