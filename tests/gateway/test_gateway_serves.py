@@ -67,7 +67,9 @@ def test_a_request_without_a_model_goes_to_the_default(gateway: Gateway) -> None
 
 
 def test_an_unknown_model_is_refused_with_the_names_there_are(gateway: Gateway) -> None:
-    with pytest.raises(UnsupportedModelError, match="'gpt'; known models: clever, clever/big, plain") as caught:
+    with pytest.raises(
+        UnsupportedModelError, match="'gpt'; known models: clever, clever/big, plain"
+    ) as caught:
         gateway.complete({"model": "gpt"}, meta={})
     assert caught.value.code == "unsupported_model"
     assert not caught.value.retryable
@@ -158,7 +160,10 @@ def test_what_to_wait_goes_into_the_details_when_it_is_known() -> None:
 
 def test_the_offline_model_behind_a_gateway_answers_by_every_alias() -> None:
     gateway = Gateway({"offline": OfflineModel()}, "offline")
-    answers = {text_of(gateway.complete(asking("hello") | {"model": name}, meta={})) for name in ("offline", "offline/x")}
+    answers = {
+        text_of(gateway.complete(asking("hello") | {"model": name}, meta={}))
+        for name in ("offline", "offline/x")
+    }
     assert len(answers) == 1
     assert "no LLM" in answers.pop()
     assert gateway.usage()["offline"].calls == 2

@@ -9,7 +9,18 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from dspash.gateway.offline.shape import TEXT, Choice, Flag, Listing, Nullable, Number, Scalar, Shape, Table
+from dspash.gateway.offline.shape import (
+    TEXT,
+    Choice,
+    Flag,
+    Listing,
+    Nullable,
+    Number,
+    Scalar,
+    Shape,
+    Table,
+    Text,
+)
 
 __all__ = ["read_annotation"]
 
@@ -24,8 +35,12 @@ _SCALARS: Final[dict[str, Shape]] = {
     "bool": Flag(),
     "Any": TEXT,
     "object": TEXT,
-    "date": TEXT,
-    "datetime": TEXT,
+    "Decimal": Number(whole=False),
+    "date": Text(format="date"),
+    "datetime": Text(format="date-time"),
+    "time": Text(format="time"),
+    "UUID": Text(format="uuid"),
+    "EmailStr": Text(format="email"),
     "Reasoning": TEXT,
 }
 _LISTS: Final = frozenset(
@@ -147,7 +162,10 @@ class _Reader:
 
 
 def _joined(members: list[Shape | None]) -> Shape:
+    """The member of a union to write. Text only with None or alone: DSPy would take other text for JSON first."""
     real = [member for member in members if member is not None]
     if not real:
         raise _UnreadableError
-    return Nullable(real[0]) if len(real) < len(members) else real[0]
+    if len(real) < len(members):
+        return Nullable(real[0])
+    return next((member for member in real if not isinstance(member, Text)), real[0])

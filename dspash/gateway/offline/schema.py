@@ -83,12 +83,14 @@ class _Reader:
         return schema
 
     def _any_of(self, choices: list[JsonValue], inside: frozenset[str], depth: int) -> Shape:
-        """The first choice that ends; nothing is one of them when null is."""
+        """The first choice that ends; nothing is one of them when null is. See annotation on text among others."""
         shapes = [self.read(choice, inside, depth) for choice in choices if not _is_null(choice)]
-        ending = next((shape for shape in shapes if not isinstance(shape, Endless)), None)
-        if ending is None:
-            return Choice((None,)) if len(shapes) < len(choices) else Endless()
-        return Nullable(ending) if len(shapes) < len(choices) else ending
+        ending = [shape for shape in shapes if not isinstance(shape, Endless)]
+        if len(shapes) < len(choices):
+            return Nullable(ending[0]) if ending else Choice((None,))
+        if not ending:
+            return Endless()
+        return next((shape for shape in ending if not isinstance(shape, Text)), ending[0])
 
     def _typed(self, kind: JsonValue, schema: JsonMap, inside: frozenset[str], depth: int) -> Shape:
         match kind:

@@ -59,7 +59,9 @@ _RANKS: Final = frozenset(
     "doctor dr saint pope cardinal bishop mr mrs ms duke count baron".split()
 )
 _BEFORE_PLACES: Final = frozenset({"in", "at", "from", "of", "near", "to", "around", "outside"})
-_BLANKS: Final = frozenset({" ", ". ", " & ", '" ', ' "', "' ", "’ "})
+_INNER_GAPS: Final = frozenset({" ", ". ", " & ", "' ", "’ "})
+_GAPS: Final = _INNER_GAPS | {'" ', ' "'}
+_PLACE_WORDS: Final = 3
 _COPULAS: Final = frozenset("is was are were as became be".split())
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 _BEFORE_PHRASES: Final = (
@@ -164,34 +166,35 @@ def _begins_name(words: Words, lower: list[str], i: int) -> bool:
         return False
     if form[:1].isdigit() and lower[i + 1] in _MONTHS:
         return False
-    return lower[i] not in STOP_WORDS or (lower[i] == "the" and i > 0)
+    return lower[i] not in STOP_WORDS
 
 
 def _end_of_name(words: Words, lower: list[str], first: int) -> int:
-    """One past the last word of the longest name from `first`; only blanks, commas before a capital, may stand inside."""
+    """One past the last word of the longest name from `first`: capitals, with small words or a quoted one inside."""
     last = first + 1
     while last < min(len(lower), first + _LONGEST_NAME):
         ahead = last
-        while (
-            ahead < len(lower)
-            and lower[ahead] in _INNER
-            and not words.forms[ahead][:1].isupper()
-            and ahead - last < 2
-        ):
+        while ahead < min(len(lower), last + 2) and lower[ahead] in _INNER and not _is_capital(words, ahead):
             ahead += 1
         if ahead >= len(lower) or not (
-            words.forms[ahead][:1].isupper() or (ahead == last and words.forms[ahead].isdigit())
+            _is_capital(words, ahead) or (ahead == last and lower[ahead].isdigit())
         ):
             break
-        gaps = [words.text[words.ends[k - 1] : words.starts[k]] for k in range(last, ahead + 1)]
-        if any(gap not in _BLANKS for gap in gaps):
+        allowed = _GAPS if ahead == last else _INNER_GAPS
+        if any(
+            words.text[words.ends[k - 1] : words.starts[k]] not in allowed for k in range(last, ahead + 1)
+        ):
             break
         last = ahead + 1
     return last
 
 
+def _is_capital(words: Words, i: int) -> bool:
+    return words.forms[i][:1].isupper()
+
+
 def _parts_of_name(words: Words, lower: list[str], first: int, last: int) -> list[tuple[int, int]]:
-    """The whole name, its parts around "and", "at", …, and "City, State" when another name follows a comma."""
+    """The whole name, its parts around "and", "at", …, what follows "of", and what follows a rank or an article."""
     parts = [(first, last)]
     start = first
     for i in range(first, last + 1):
@@ -201,21 +204,31 @@ def _parts_of_name(words: Words, lower: list[str], first: int, last: int) -> lis
             start = i + 1
         elif lower[i] == "of" and i + 1 < last:
             parts.append((i + 1, last))
-    if (lower[first] == "the" or lower[first] in _RANKS) and last - first > 1:
+    if lower[first] in _RANKS and last - first > 1:
         parts.append((first + 1, last))
-    after = last
-    if (
-        after < len(lower)
-        and first > 0
-        and lower[first - 1] in _BEFORE_PLACES
-        and words.text[words.ends[last - 1] : words.starts[after]] == ", "
-        and _begins_name(words, lower, after)
-        and last - first <= 3
-    ):
-        end = _end_of_name(words, lower, after)
-        if end - after <= 3:
-            parts.append((first, end))
+    parts.extend(
+        [(start, end) for start in _places(lower, parts, last) for end in _region(words, lower, last)]
+    )
     return parts
+
+
+def _places(lower: list[str], parts: list[tuple[int, int]], last: int) -> list[int]:
+    """Where a short name starts that ends at `last` and stands after "in", "of" …, as the name of a town does."""
+    return [
+        start
+        for start, end in parts
+        if end == last and end - start <= _PLACE_WORDS and start > 0 and lower[start - 1] in _BEFORE_PLACES
+    ]
+
+
+def _region(words: Words, lower: list[str], after: int) -> list[int]:
+    """One past the name that follows a comma at `after`, as a region follows its town; nothing when none does."""
+    if after >= len(lower) or words.text[words.ends[after - 1] : words.starts[after]] != ", ":
+        return []
+    if not _begins_name(words, lower, after):
+        return []
+    end = _end_of_name(words, lower, after)
+    return [end] if end - after <= _PLACE_WORDS else []
 
 
 def _add_phrases(words: Words, lower: list[str], found: dict[tuple[int, int], Kind]) -> None:

@@ -15,12 +15,10 @@ from dspash.gateway.port import JsonMap, JsonValue
 
 __all__ = ["Tool", "best_tool", "is_final", "read_tools", "tool_arguments"]
 
-_LISTED: Final = re.compile(
-    r"\b(?P<name>\w{1,80}), whose description is <desc>(?P<desc>(?:(?!</desc>).){0,4000})</desc>\. "
-    r"It takes arguments (?P<args>\{.{0,4000}?\})\.(?=\s|$|\")",
-    re.DOTALL,
-)
-_DESCRIBED: Final = "whose description is"
+_DESCRIBED: Final = ", whose description is <desc>"
+_TAKES: Final = "</desc>. It takes arguments "
+_NAME: Final = re.compile(r"\w{1,80}\Z")
+_LONGEST_NAME: Final = 80
 _LONGEST_TOLD: Final = 100_000
 _FINAL: Final = frozenset({"finish", "submit", "final_answer", "done", "answer"})
 _SEARCHING: Final = frozenset("query question search q text topic keyword keywords name title".split())
@@ -43,9 +41,8 @@ def read_tools(draft: Draft) -> list[Tool]:
         for spec in draft.prompt.conversation.tools
     }
     told = f"{draft.prompt.task.instructions}\n{draft.prompt.inputs.get('tools', '')}"[:_LONGEST_TOLD]
-    for match in _LISTED.finditer(told) if _DESCRIBED in told else ():
-        arguments = _told_arguments(match["args"])
-        found.setdefault(match["name"], Tool(match["name"], match["desc"], arguments, frozenset(arguments)))
+    for tool in _told_tools(told):
+        found.setdefault(tool.name, tool)
     return list(found.values())
 
 
@@ -108,10 +105,32 @@ def _schema_arguments(parameters: JsonMap) -> tuple[dict[str, JsonMap], frozense
     return (_maps(properties) if isinstance(properties, dict) else {}), frozenset(names)
 
 
+def _told_tools(text: str) -> list[Tool]:
+    """Tools described as DSPy's Tool describes itself: `name, whose description is <desc>…</desc>. It takes arguments {…}.`"""
+    tools: list[Tool] = []
+    at = text.find(_DESCRIBED)
+    while at >= 0:
+        name = _NAME.search(text[max(0, at - _LONGEST_NAME) : at])
+        described = text.find(_TAKES, at)
+        if described < 0:
+            break
+        following = text.find(_DESCRIBED, described)
+        arguments = _told_arguments(
+            text[described + len(_TAKES) : following if following >= 0 else len(text)]
+        )
+        if name is not None:
+            description = text[at + len(_DESCRIBED) : described]
+            tools.append(Tool(name.group(), description, arguments, frozenset(arguments)))
+        at = following
+    return tools
+
+
 def _told_arguments(text: str) -> dict[str, JsonMap]:
-    """The arguments as a tool's description prints them: a Python dict of JSON schemas."""
+    """The arguments at the start of `text`, as a tool's description prints them: a Python dict of JSON schemas."""
+    line = text[: text.find("\n")] if "\n" in text else text
+    end = line.rfind("}.")
     try:
-        value: JsonValue = ast.literal_eval(text)
+        value: JsonValue = ast.literal_eval(line[: end + 1])
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return {}
     return _maps(value) if isinstance(value, dict) else {}
