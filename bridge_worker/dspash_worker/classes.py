@@ -8,11 +8,11 @@ from typing import Any
 
 import dspy
 
-from dspash_worker.faults import of_program
 from dspash_worker.refusal import invalid
 from dspash_worker.tools import import_object
 
 __all__ = [
+    "callable_in_a_thread",
     "forward_of",
     "import_module_class",
     "named_predictors",
@@ -25,11 +25,16 @@ __all__ = [
 
 def import_module_class(place: str, *, path: str) -> type[dspy.Module]:
     """Return the class that `package.module:Class` names. Raises FaultError when it names none."""
-    with of_program(f"class {place}"):
-        found = import_object(place, path=path)
+    found = import_object(place, path=path)
     if not inspect.isclass(found) or not issubclass(found, dspy.Module):
         raise invalid(path, f"{place!r:.80} is no dspy.Module class")
     return found
+
+
+def callable_in_a_thread(module: dspy.Module) -> dspy.Module:
+    """Return `module` so that it can be called and awaited: one that has an `aforward` alone gets a `forward` too."""
+    kind: Any = type(module)
+    return module if hasattr(kind, "forward") or not hasattr(kind, "aforward") else dspy.syncify(module)
 
 
 def takes_anything(function: Callable[..., Any]) -> bool:
@@ -41,7 +46,7 @@ def takes_anything(function: Callable[..., Any]) -> bool:
 def forward_of(module: dspy.Module) -> Any:
     """Return the function that runs `module`; not through the instance, where DSPy warns of whoever asks for it."""
     kind: Any = type(module)
-    return vars(module).get("forward") or getattr(kind, "forward", None) or kind.aforward
+    return getattr(kind, "forward", None) or kind.aforward
 
 
 def named_predictors(module: dspy.Module) -> list[tuple[str, Any]]:

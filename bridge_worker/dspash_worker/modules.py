@@ -13,7 +13,7 @@ from dspash_protocol import FaultError
 from dspash_protocol.signature import SignatureError, SignatureSpec, read_signature
 from dspash_worker.avatar import Avatar, avatar_tool
 from dspash_worker.call import Call
-from dspash_worker.classes import forward_of, import_module_class, takes_anything
+from dspash_worker.classes import callable_in_a_thread, forward_of, import_module_class, takes_anything
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.interpreters import local_interpreter
@@ -130,7 +130,7 @@ def _add_parts(request: _Request, row: ModuleType, given: dict[str, Any]) -> Def
     if row.takes.tools:
         given["tools"] = [tool.to_dspy() for tool in request.tools.values()]
     if row.takes.interpreter:
-        given["interpreter_factory"] = local_interpreter()
+        given["interpreter_factory"] = local_interpreter
     if row.takes.module:
         inner = read_module(
             request.workbench, request.call, request.args["module"], path=f"{request.path}.module"
@@ -172,7 +172,7 @@ def _construct(make: Callable[..., Any], given: dict[str, Any], request: _Reques
     """Construct, telling the constructor's own complaints as what they are: about the arguments."""
     try:
         with of_program(f"module {request.id}"):
-            return make(**given)
+            return callable_in_a_thread(make(**given))
     except FaultError as error:
         cause = error.__cause__
         if isinstance(cause, ValueError | TypeError | AssertionError):

@@ -78,6 +78,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
         "candidates": _ranked(kept or [{"score": score} for score in job.progress.scores]),
         "metric_calls": job.progress.judged,
         "complete": complete,
+        "portable": row.portable,
         **({"id": new_id} if new_id is not None else {}),
     }
 

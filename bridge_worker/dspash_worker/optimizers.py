@@ -58,7 +58,8 @@ class OptimizerType:
     """One row of the table.
 
     `models` are parameters that take an LM, `more` those that are ours, `base` a class whose parameters it passes on.
-    `percent`: whether the scores of the candidates it keeps go to 100. `complete` fills in what DSPy's defaults get
+    `percent`: whether the scores of the candidates it keeps go to 100. `portable`: whether all that it makes is in the
+    state of the program, so that another worker can have it. `complete` fills in what DSPy's defaults get
     wrong for small data sets or contradict.
     """
 
@@ -72,6 +73,7 @@ class OptimizerType:
     needs_trainset: bool = True
     percent: bool = True
     wants_feedback: bool = False
+    portable: bool = True
     complete: Callable[[dict[str, Any], Sizes], None] | None = None
     refused: Mapping[str, str] = field(default_factory=lambda: _REFUSED)
 
@@ -176,6 +178,7 @@ _ROWS: Final = (
         base=dspy.BootstrapFewShot,
         more=(Parameter("embedder", (str, dict)),),
         needs_metric=False,
+        portable=False,
     ),
     OptimizerType("infer_rules", InferRules, base=dspy.BootstrapFewShot),
     OptimizerType(
@@ -184,6 +187,7 @@ _ROWS: Final = (
         more=(Parameter("reduce", (str, type(None)), options=("majority", None)),),
         needs_metric=False,
         needs_trainset=False,
+        portable=False,
     ),
     OptimizerType("avatar_optimizer", dspy.AvatarOptimizer, aliases=("avatar",)),
     OptimizerType(

@@ -14,7 +14,7 @@ import dspy
 
 from dspash_protocol.signature import SignatureError, SignatureSpec, closest, read_signature
 from dspash_worker.call import Call
-from dspash_worker.classes import forward_of, import_module_class, takes_anything
+from dspash_worker.classes import callable_in_a_thread, forward_of, import_module_class, takes_anything
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.modules import read_module
@@ -167,7 +167,7 @@ def _construct(made: Callable[..., Any], title: str, config: Mapping[str, Any], 
         parameters = parameters_of(made)
         check_required(check_config(config, parameters, path=path), parameters, path=path)
     with of_program(title):
-        return made(**config)
+        return callable_in_a_thread(made(**config))
 
 
 def _read_parts(workbench: Workbench, call: Call, raw: object, path: str) -> Iterator[tuple[str, Definition]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
 from typing import Final, Generic, TypeVar
 
 from dspash_protocol import Fault, FaultError
@@ -23,39 +21,42 @@ class Promise(Generic[T]):
 
     def __init__(self, earlier: Promise[T] | None = None) -> None:
         self.earlier = earlier
-        self._future: Future[T | None] = Future()
+        self._value: T | None = None
+        self._fault: Fault | None = None
+        self._settled = threading.Event()
 
     def __repr__(self) -> str:
-        return f"<Promise {'done' if self._future.done() else 'open'}>"
+        return f"<Promise {'settled' if self._settled.is_set() else 'open'}>"
 
     @property
     def broken(self) -> bool:
         """Whether it ended in a fault."""
-        return self._future.done() and self._future.exception() is not None
+        return self._fault is not None
 
     @property
     def value(self) -> T | None:
         """The value if it is there, without waiting."""
-        return self._future.result() if self._future.done() and not self.broken else None
+        return self._value
 
     def keep(self, value: T | None) -> None:
         """The value is there; None when the name stands for nothing any more."""
         self.earlier = None
-        self._future.set_result(value)
+        self._value = value
+        self._settled.set()
 
     def breach(self, fault: Fault) -> None:
         """There will be no value: whoever waits gets this fault."""
-        self._future.set_exception(FaultError(fault))
+        self._fault = fault
+        self._settled.set()
 
     def wait(self, call: Call) -> T | None:
         """Return the value. Raises FaultError when the promise is broken, CallCancelled when `call` is."""
-        while not self._future.done():
+        while not self._settled.is_set():
             call.check()
-            try:
-                return self._future.result(timeout=LOOK_S)
-            except NotYet:
-                continue
-        return self._future.result()
+            self._settled.wait(LOOK_S)
+        if self._fault is not None:
+            raise FaultError(self._fault)
+        return self._value
 
 
 class Promises(Generic[T]):

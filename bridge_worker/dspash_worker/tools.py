@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import dspy
 
-from dspash_protocol import ReverseCommand
+from dspash_protocol import FaultError, ReverseCommand
 from dspash_protocol.signature import SignatureError, read_type
 from dspash_worker.current import current_call
+from dspash_worker.faults import of_program
 from dspash_worker.refusal import invalid, invalid_value, pick, unavailable, unknown_key
 from dspash_worker.signatures.annotations import annotation_of
 from dspash_worker.source import load_module
@@ -105,16 +106,20 @@ def _read_tool(raw: object, *, full: bool, path: str) -> Tool:
 
 
 def import_object(place: str, *, path: str) -> Any:
-    """Return what `package.module:name` names. Raises FaultError when there is no such thing."""
+    """Return what `package.module:name` names. Raises FaultError when there is no such thing, or its module fails."""
     module_name, _, qualified = place.partition(":")
     if not module_name or not qualified:
         raise invalid(path, f"{place!r:.80} names nothing", hint='write "package.module:name"')
     try:
-        found: Any = importlib.import_module(module_name)
-        for step in qualified.split("."):
-            found = getattr(found, step)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise invalid(path, f"{place!r:.80} cannot be imported: {error}") from None
+        with of_program(f"module {module_name}"):
+            found: Any = importlib.import_module(module_name)
+            for step in qualified.split("."):
+                found = getattr(found, step)
+    except FaultError as error:
+        cause = error.__cause__
+        if isinstance(cause, ImportError | AttributeError | ValueError):
+            raise invalid(path, f"{place!r:.80} cannot be imported: {error.fault.message}") from None
+        raise
     return found
 
 

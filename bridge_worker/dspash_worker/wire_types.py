@@ -63,6 +63,8 @@ def from_wire(value: Any, *, path: str = "$") -> Any:
 
 def _tagged(value: dict[str, Any], path: str) -> Any:
     name = value[TYPE_TAG]
+    if name == "Tool":
+        return _tagged_tool(value, path)
     kind = _TAGGED.get(name) if isinstance(name, str) else None
     if kind is None:
         raise invalid(
@@ -75,6 +77,16 @@ def _tagged(value: dict[str, Any], path: str) -> Any:
         return kind(**parts)
     except (pydantic.ValidationError, ValueError, TypeError) as error:
         raise invalid(path, f"this is no {name}: {_first_line(error)}") from None
+
+
+def _tagged_tool(value: dict[str, Any], path: str) -> dspy.Tool:
+    from dspash_worker.tools import (
+        read_tools,
+    )  # a tool's values are wire values, so that module needs this one
+
+    described = {key: item for key, item in value.items() if key != TYPE_TAG}
+    (tool,) = read_tools([described], full=True, path=path).values()
+    return tool.to_dspy()
 
 
 def _to_wire(value: Any, path: str, depth: int) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from dspash_protocol import FaultKind, ReverseCommand
+from dspash_protocol import Command, FaultKind, ReverseCommand
+from dspash_worker.cancellation import CallCancelled
+from dspash_worker.commands import HANDLERS
 from dspash_worker.module_types import MODULE_TYPES
-from dspash_worker.testing import LocalWorker
+from dspash_worker.testing import LocalCall, LocalWorker
 
 SEARCH = {
     "name": "search",
@@ -470,3 +472,48 @@ def test_objects_and_dspy_types_are_built_from_their_wire_form(scripted: Any) ->
         worker.fault("forward", module_id="m", inputs={"picture": 1, "past": {}, "author": {}}).kind
         == "invalid_input"
     )
+
+
+def test_code_that_never_ends_is_cancelled_with_its_call(scripted: Any) -> None:
+    import threading
+
+    import psutil
+
+    worker: LocalWorker = scripted({"reasoning": "r", "code": "while True: pass"})
+    worker.call("create_module", id="m", type="rlm", signature="context -> answer")
+    call = LocalCall(Command.FORWARD, {"module_id": "m", "inputs": {"context": "x"}}, answers=worker.answers)
+    children = psutil.Process().children
+    outcomes: list[BaseException] = []
+
+    def forward_in_thread() -> None:
+        try:
+            HANDLERS[Command.FORWARD](worker.workbench, cast("Any", call))
+        except BaseException as error:  # noqa: BLE001  (cancellation is one, and the outcome here)
+            outcomes.append(error)
+
+    thread = threading.Thread(target=forward_in_thread)
+    thread.start()
+    while not children() and thread.is_alive():
+        thread.join(0.01)
+    call.cancelled = "enough"
+    thread.join(10)
+    assert isinstance(outcomes[0], CallCancelled)
+    assert children() == []
+
+
+def test_tools_can_be_inputs(scripted: Any) -> None:
+    worker: LocalWorker = scripted(
+        {"tool_calls": {"tool_calls": [{"name": "search", "args": {"query": "x"}}]}}
+    )
+    worker.call(
+        "create_module",
+        id="m",
+        type="predict",
+        signature="question, tools: list[Tool] -> tool_calls: ToolCalls",
+    )
+    answer = worker.call(
+        "forward", module_id="m", inputs={"question": "?", "tools": [{"$dspy": "Tool", **SEARCH}]}
+    )
+    (call,) = answer["tool_calls"]["tool_calls"]
+    assert (call["name"], call["args"]) == ("search", {"query": "x"})
+    assert "Find passages" in prompt_of(asked(worker, ReverseCommand.LM_COMPLETE)[0])

@@ -87,6 +87,7 @@ def test_optimizer_runs_and_its_state_loads_again(worker: LocalWorker, optimizer
     assert worker.call("dump_state", id="intents") == before
     assert 0.0 <= answer["score"] <= 1.0
     assert answer["complete"] is True
+    assert answer["portable"] is (optimizer != "knn_few_shot")
     assert [trace["index"] for trace in answer["traces"]] == [0, 1, 2]
     assert all(0.0 <= candidate["score"] <= 1.0 for candidate in answer["candidates"])
     assert answer["candidates"] == sorted(answer["candidates"], key=lambda candidate: -candidate["score"])

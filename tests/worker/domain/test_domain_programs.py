@@ -311,3 +311,33 @@ def test_texts_of_programs_that_are_gone_are_not_kept(worker: LocalWorker) -> No
         worker.call("create_program", id="p", source=RAG, tools=[SEARCH])
         worker.call("create_program", id="q", forward_fn="result = {}")
     assert kept() <= before + 2
+
+
+def test_programs_that_are_async_alone_run_like_the_others(worker: LocalWorker) -> None:
+    source = (
+        "class Later(dspy.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.say = dspy.Predict('question -> answer')\n"
+        "    async def aforward(self, question):\n        return await self.say.acall(question=question)\n"
+    )
+    worker.call("create_program", id="later", source=source)
+    assert worker.call("execute", program_id="later", inputs={"question": "?"}) == {"answer": "found"}
+    assert worker.fault("execute", program_id="later", inputs={}).details["path"] == "$.inputs.question"
+    devset = [{"question": "?", "answer": "found"}]
+    assert worker.call("evaluate", program_id="later", devset=devset, metric="exact_match")["score"] == 1.0
+    optimized = worker.call(
+        "optimize", optimizer="LabeledFewShot", program_id="later", trainset=devset, metric="exact_match"
+    )
+    assert optimized["score"] == 1.0
+
+
+def test_modules_that_fail_to_import_say_so(
+    worker: LocalWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_programs.py").write_text("x = 1\ny = x / 0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fault = worker.fault("create_program", id="p", **{"class": "broken_programs:Any"})
+    assert (fault.kind, fault.type, fault.details["line"]) == (
+        FaultKind.PROGRAM_ERROR,
+        "ZeroDivisionError",
+        2,
+    )
