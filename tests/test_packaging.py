@@ -52,7 +52,7 @@ def test_bench_lock_extends_the_lock_without_changing_a_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/demo", "scripts/test", "scripts/check", "scripts/lock", ".ci/run"]
+    "script", ["scripts/demo", "scripts/test", "scripts/check", "scripts/lock", "scripts/bench", ".ci/run"]
 )
 def test_script_is_executable_and_stops_at_the_first_error(script: str) -> None:
     path = REPOSITORY / script
