@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.storm.crew import Crew
+from benchmarks.storm.crew import WORKERS, Crew
 from benchmarks.storm.ledger import Ledger
 from benchmarks.storm.plan import Plan, Reopen, Settle
 from benchmarks.storm.residue import Holdings, resident_bytes
@@ -21,6 +21,9 @@ __all__ = ["StormReport", "run_storm"]
 
 _VANISH_S: Final = 10.0  # within which everything of a closed app must be gone
 _WARM_SHARE: Final = 0.2  # of the steps; what they bring into memory is the price of starting, not a leak
+_REST_PROCESSES: Final = 3 * WORKERS  # a worker, and the two that hold its namespace
+_REST_THREADS: Final = 40  # those that served tools and models are kept for a while
+_REST_DESCRIPTORS: Final = 16 + 8 * WORKERS
 _MIB: Final = 1 << 20
 
 
@@ -75,6 +78,7 @@ def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> St
                 else:
                     crew.take(number, step)
                 if isinstance(step, Settle):
+                    _check_rest(ledger, number, folder, before)
                     memory.note(number)
         finally:
             close(plan.steps)
@@ -88,6 +92,28 @@ def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> St
         memory.growth_mib,
         ledger.violations,
     )
+
+
+def _check_rest(ledger: Ledger, step: int, folder: Path, before: Holdings) -> None:
+    """With no call open, an app holds what its workers need and no more: what was killed or left behind is gone."""
+    deadline = time.monotonic() + _VANISH_S
+    while True:
+        now = Holdings.take(folder)
+        over = [
+            f"{len(own)} {name}"
+            for name, own, most in (
+                ("processes", now.processes - before.processes, _REST_PROCESSES),
+                ("threads", now.threads - before.threads, _REST_THREADS),
+                ("descriptors", now.descriptors - before.descriptors, _REST_DESCRIPTORS),
+            )
+            if len(own) > most
+        ]
+        if not over:
+            return
+        if time.monotonic() > deadline:
+            ledger.violate(f"step {step}: an app at rest holds {', '.join(over)}")
+            return
+        time.sleep(0.02)
 
 
 class _Memory:
