@@ -86,6 +86,27 @@ DIALOGUES = (
         ),
     ),
     Dialogue(
+        "a bad beginning answered late",
+        "A first request that cannot be read may be answered while hello waits for its own answer.",
+        (
+            Refused("host", b'{"id":1,"command":"ping","args":5}', "invalid_request", "new", owed=1),
+            Said(
+                "host",
+                b'{"id":2,"command":"hello","args":{"protocol":1}}',
+                request(2, "hello", {"protocol": 1}),
+                "greeted",
+            ),
+            Said(
+                "worker",
+                b'{"id":1,"error":{"kind":"invalid_request","message":"$.args: must be a map, is 5","type":"",'
+                b'"retryable":false,"progress":"sent","details":{"path":"$.args"}}}',
+                error(1, "invalid_request", "$.args: must be a map, is 5", details={"path": "$.args"}),
+                "greeted",
+            ),
+            Said("worker", b'{"id":2,"result":{}}', result(2, {}), "full"),
+        ),
+    ),
+    Dialogue(
         "what the plain level does not have",
         "Neither side may say more than requests and replies.",
         (
