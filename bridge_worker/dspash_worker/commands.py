@@ -20,7 +20,7 @@ from dspash_worker.workbench import Workbench, id_of
 __all__ = ["HANDLERS", "Workbench"]
 
 
-def delete(workbench: Workbench, call: Call) -> dict[str, Any]:
+def _delete(workbench: Workbench, call: Call) -> dict[str, Any]:
     """Answer `delete {id}`. Calls that run meanwhile end as they began."""
     name = id_of(call.args, "id")
     with workbench.defining(call) as promise:
@@ -39,7 +39,7 @@ HANDLERS: Final[Mapping[Command, Callable[[Workbench, Call], Any]]] = {
     Command.EVALUATE: evaluate,
     Command.DUMP_STATE: dump_state,
     Command.LOAD_STATE: load_state,
-    Command.DELETE: delete,
+    Command.DELETE: _delete,
     Command.LIST: list_definitions,
     Command.STATS: stats,
     Command.INSPECT_HISTORY: inspect_history,

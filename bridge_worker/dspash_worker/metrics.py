@@ -58,7 +58,7 @@ def read_metric(raw: object, *, path: str = "$.metric") -> Metric:
     if len(kinds) != 1 or not given.keys() <= set(_KEYS):
         raise invalid(path, "one of name, host and source is wanted, and field beside a name")
     if kinds == ["host"]:
-        return HostMetric(pick(given, "host", str, "text", path=path))
+        return _HostMetric(pick(given, "host", str, "text", path=path))
     if kinds == ["source"]:
         return _metric_of_source(pick(given, "source", str, "text", path=path), f"{path}.source")
     name = pick(given, "name", str, "text", path=path)
@@ -71,12 +71,12 @@ def read_metric(raw: object, *, path: str = "$.metric") -> Metric:
         )
     field = pick(given, "field", str, "text", path=path)
     if name in BUILT_IN:
-        return FieldMetric(name, field)
-    return CitationMetric() if name == "passage_match" else AnswerInPassages(field)
+        return _FieldMetric(name, field)
+    return _CitationMetric() if name == "passage_match" else _AnswerInPassages(field)
 
 
 @dataclass(frozen=True, slots=True)
-class FieldMetric:
+class _FieldMetric:
     """Compares one field of the prediction with the example's; which one, it finds out where there is one choice."""
 
     name: str
@@ -90,7 +90,7 @@ class FieldMetric:
 
 
 @dataclass(frozen=True, slots=True)
-class CitationMetric:
+class _CitationMetric:
     """The share of the example's `gold_passages` that the prediction's `citations` name."""
 
     name: str = "passage_match"
@@ -107,7 +107,7 @@ class CitationMetric:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerInPassages:
+class _AnswerInPassages:
     """Whether the expected answer stands in any of the passages that the prediction (or else the example) carries."""
 
     field: str | None
@@ -127,7 +127,7 @@ class AnswerInPassages:
 
 
 @dataclass(frozen=True, slots=True)
-class HostMetric:
+class _HostMetric:
     """Asks the host: `metric.call {name, example, prediction, trace?}` → a number, a bool, or `{score, feedback?}`."""
 
     name: str
@@ -148,7 +148,7 @@ class HostMetric:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceMetric:
+class _SourceMetric:
     """A function of source text: `(example, prediction)` or `(example, prediction, trace)`."""
 
     name: str
@@ -191,7 +191,7 @@ def _metric_of_source(text: str, path: str) -> Metric:
         found = functions[0]
     if found is None:
         raise invalid(path, "one function is wanted, or one called metric")
-    return SourceMetric(found.__name__, found, len(inspect.signature(found).parameters) > 2)
+    return _SourceMetric(found.__name__, found, len(inspect.signature(found).parameters) > 2)
 
 
 def _verdict(value: Any, name: str) -> Verdict:

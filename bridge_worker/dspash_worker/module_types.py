@@ -27,7 +27,7 @@ class Takes:
     interpreter: bool = False  # it runs code that a model writes
 
 
-class Make(Protocol):
+class _Make(Protocol):
     """Makes the module of one type."""
 
     def __call__(self, *parts: Any, **config: Any) -> dspy.Module: ...
@@ -42,7 +42,7 @@ class ModuleType:
     """
 
     name: str
-    make: Make
+    make: _Make
     takes: Takes = Takes()
     given: tuple[str, ...] = ()
     takes_lm_options: bool = False

@@ -97,7 +97,7 @@ class OptimizerType:
         return {**self.compile_parameters(), **self.init_parameters(), **ours}
 
 
-class InferRules(dspy.InferRules):
+class _InferRules(dspy.InferRules):
     """DSPy's writes each candidate's rules into a signature class that all candidates share, so that the last one's
     rules end up in the best one. Here each candidate gets a class of its own first.
     """
@@ -180,7 +180,7 @@ _ROWS: Final = (
         needs_metric=False,
         portable=False,
     ),
-    OptimizerType("infer_rules", InferRules, base=dspy.BootstrapFewShot),
+    OptimizerType("infer_rules", _InferRules, base=dspy.BootstrapFewShot),
     OptimizerType(
         "ensemble",
         dspy.Ensemble,

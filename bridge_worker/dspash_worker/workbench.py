@@ -21,7 +21,7 @@ from dspash_worker.refusal import invalid_value
 from dspash_worker.runtime import prepare
 from dspash_worker.usage import SharedUsage
 
-__all__ = ["Configuration", "Workbench"]
+__all__ = ["Configuration", "Workbench", "id_of"]
 
 _CONFIGURATION: Final = "configuration"
 
