@@ -35,7 +35,8 @@ class Stream(Generic[T]):
         self._read_item = read_item
         self._read_result = read_result
         self._waiting: deque[Any] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # taken by itself: Ctrl-C inside a condition can leave its lock taken
+        self._changed = threading.Condition(self._lock)
         self._listener: Callable[[], None] | None = None
         self._call: Call | None = None
 
@@ -81,7 +82,7 @@ class Stream(Generic[T]):
         """The events alone, without the result; ends when the call does, however that was."""
         call = self._followed()
         while True:
-            with self._changed:
+            with self._lock:
                 while not self._waiting and not call.future.done():
                     self._changed.wait()
             if not self._waiting:
@@ -118,7 +119,7 @@ class Stream(Generic[T]):
         return self._call
 
     def _tell(self) -> None:
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
         listener = self._listener
         if listener is not None:
