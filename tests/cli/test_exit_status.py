@@ -138,7 +138,7 @@ def test_bad_data_starts_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a worker was started")
 
-    monkeypatch.setattr("dspash.bridge.process.launch", refuse)
+    monkeypatch.setattr("dspash.demo.run.open_app", refuse)
     (tmp_path / "train.json").write_text("[")
 
     assert run(["demo", "--data", str(tmp_path)]) == ExitStatus.BAD_INPUT
