@@ -35,7 +35,7 @@ class Stream(Generic[T]):
         self._read_item = read_item
         self._read_result = read_result
         self._waiting: deque[Any] = deque()
-        self._lock = threading.Lock()  # taken by itself: Ctrl-C inside a condition can leave its lock taken
+        self._lock = threading.RLock()  # taken by itself: Ctrl-C inside a condition can leave its lock taken
         self._changed = threading.Condition(self._lock)
         self._listener: Callable[[], None] | None = None
         self._call: Call | None = None

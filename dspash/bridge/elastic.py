@@ -27,7 +27,7 @@ class ElasticThreads:
         self._limit = limit
         self._idle_s = idle_s
         self._jobs: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()  # taken by itself, as in Channel
+        self._lock = threading.RLock()  # taken by itself, as in Channel
         self._changed = threading.Condition(self._lock)
         self._idle = 0
         self._threads: set[threading.Thread] = set()

@@ -30,7 +30,7 @@ class Mailbox:
         self._jobs: deque[Job] = deque()
         self._timed: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
-        self._lock = threading.Lock()  # taken by itself, as in Channel
+        self._lock = threading.RLock()  # taken by itself, as in Channel
         self._changed = threading.Condition(self._lock)
         self._open = True
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
