@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 import psutil
 import pytest
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
 COMMAND: Final = Path(sysconfig.get_path("scripts")) / "dspash"
 BOUND_S: Final = 60.0
