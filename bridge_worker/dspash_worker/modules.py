@@ -13,7 +13,13 @@ from dspash_protocol import FaultError
 from dspash_protocol.signature import SignatureError, SignatureSpec, read_signature
 from dspash_worker.avatar import Avatar, avatar_tool
 from dspash_worker.call import Call
-from dspash_worker.classes import callable_in_a_thread, forward_of, import_module_class, takes_anything
+from dspash_worker.classes import (
+    callable_in_a_thread,
+    forward_of,
+    import_module_class,
+    separate,
+    takes_anything,
+)
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
 from dspash_worker.interpreters import local_interpreter
@@ -135,7 +141,7 @@ def _add_parts(request: _Request, row: ModuleType, given: dict[str, Any]) -> Def
         inner = read_module(
             request.workbench, request.call, request.args["module"], path=f"{request.path}.module"
         )
-        given["module"] = inner.module
+        given["module"] = separate(inner.module)  # what is set on the outer one must not reach it
     if row.takes.reward:
         given["reward_fn"] = read_reward(request.args["reward"], path=f"{request.path}.reward")
     return inner

@@ -517,3 +517,17 @@ def test_tools_can_be_inputs(scripted: Any) -> None:
     (call,) = answer["tool_calls"]["tool_calls"]
     assert (call["name"], call["args"]) == ("search", {"query": "x"})
     assert "Find passages" in prompt_of(asked(worker, ReverseCommand.LM_COMPLETE)[0])
+
+
+def test_what_is_set_on_a_module_does_not_reach_the_one_inside(scripted: Any) -> None:
+    worker: LocalWorker = scripted({"answer": "a"})
+    worker.call("create_module", id="inner", **PLAIN)
+    before = worker.call("dump_state", id="inner")
+    state = {"instructions": "Be loud.", "demos": [{"question": "q", "answer": "A"}]}
+    config = {"num_threads": 1, "temperature": 0.5}
+    worker.call("create_module", id="outer", type="parallel", module="inner", config=config, state=state)
+    assert worker.call("dump_state", id="inner") == before
+    worker.call("forward", module_id="outer", inputs={"inputs": [{"question": "?"}]})
+    (request,) = asked(worker, ReverseCommand.LM_COMPLETE)
+    assert request["request"]["config"] == {"temperature": 0.5}
+    assert "Be loud." in prompt_of(request)
