@@ -8,6 +8,7 @@ from typing import Any
 
 import dspy
 from dspy._vendor.lm15.serde import request_to_dict, response_from_dict, stream_event_from_dict
+from dspy.signatures.signature import make_signature
 from dspy.utils.callback import BaseCallback
 
 from dspash.gateway import JsonMap, OfflineModel
@@ -53,6 +54,11 @@ class OfflineEngine:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OfflineEngine:
         return self
+
+
+def signature_of(fields: str | dict[str, Any], instructions: str | None = None) -> type[dspy.Signature]:
+    """Make a signature, as `dspy.Signature(…)` does; that one is typed as the class it is called on."""
+    return make_signature(fields, instructions)
 
 
 def asking(text: str, **more: Any) -> JsonMap:

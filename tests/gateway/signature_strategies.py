@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import dspy
 import pydantic
+from gateway_engine import signature_of
 from hypothesis import strategies as st
 
 __all__ = ["Case", "cases"]
@@ -132,8 +133,8 @@ def cases(draw: st.DrawFn) -> Case:
         )
     for name in wanted_names:
         fields[name] = (draw(st.sampled_from(TYPES)), dspy.OutputField(desc=draw(description)))
-    signature = dspy.Signature(
-        fields, draw(st.sampled_from(["", "Answer briefly.", "Line one.\n\nLine two: `x` {y}."]))
+    signature = signature_of(
+        fields, draw(st.sampled_from([None, "Answer briefly.", "Line one.\n\nLine two: `x` {y}."]))
     )
     inputs = {name: draw(values[fields[name][0]]) for name in given_names}
     demos: list[dspy.Example] = []

@@ -14,7 +14,7 @@ from dspy._vendor.lm15.serde import (
     response_to_dict,
     stream_event_from_dict,
 )
-from gateway_engine import ADAPTERS, OfflineEngine, asking, text_of
+from gateway_engine import ADAPTERS, OfflineEngine, asking, signature_of, text_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from signature_strategies import Case, cases
@@ -35,9 +35,9 @@ def test_every_output_field_is_there_and_of_its_type(
     with dspy.context(lm=lm, adapter=ADAPTERS[adapter]()):
         prediction = predict(**case.inputs)
     for name, field in case.signature.output_fields.items():
-        value = prediction[name]
-        if field.annotation is not Any:
-            pydantic.TypeAdapter(field.annotation).validate_python(value)
+        annotation: Any = field.annotation
+        if annotation is not Any:
+            pydantic.TypeAdapter(annotation).validate_python(prediction[name])
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
@@ -45,7 +45,7 @@ def test_adapters_read_plain_types_at_the_first_attempt(
     adapter: str, engine: OfflineEngine, lm: dspy.LM
 ) -> None:
     """No second call through the JSON adapter: what a prompt says is enough to answer in its own layout."""
-    signature = dspy.Signature(
+    signature = signature_of(
         "question, passages: list[str] -> reasoning, answer, n: int, share: float, sure: bool, names: list[str],"
         " label: Literal['a', 'b c'], counts: dict[str, int], maybe: Optional[int]"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dspash.gateway import JsonMap
 from dspash.gateway.offline.annotation import read_annotation
 from dspash.gateway.offline.arithmetic import compute
 from dspash.gateway.offline.asked import Asked
@@ -61,7 +62,7 @@ def test_annotations_are_read_and_never_evaluated(text: str, shape: Shape | None
 
 
 def test_schemas_give_bounds_enums_and_records() -> None:
-    schema = {
+    schema: JsonMap = {
         "type": "object",
         "title": "T",
         "properties": {
@@ -86,7 +87,7 @@ def test_schemas_give_bounds_enums_and_records() -> None:
 
 
 def test_recursive_schemas_end_where_they_may() -> None:
-    tree = {
+    tree: JsonMap = {
         "$ref": "#/$defs/Tree",
         "$defs": {
             "Tree": {

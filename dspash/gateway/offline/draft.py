@@ -21,6 +21,9 @@ __all__ = ["Draft"]
 _NEAR_TIE: Final = 0.5
 """How far apart, at temperature 1, two answers' scores may usually be and still change places."""
 
+_TERSE_BY_CHANCE: Final = 0.25
+"""How often, at temperature 1, a bare answer is given where nobody has said which form is wanted."""
+
 
 class Draft:
     """A prompt, what has been written for it so far, and the reading that several fields share. Not thread-safe."""
@@ -54,7 +57,10 @@ class Draft:
                 answer = demo.output_text(field.name)
                 if answer:
                     pairs.append((_question_of(demo, self.prompt.base), answer))
-        return learn_form(pairs, f"{self.prompt.task.instructions} {field.description if field else ''}")
+        form = learn_form(pairs, f"{self.prompt.task.instructions} {field.description if field else ''}")
+        if not form.examples and not form.bare and self.sampler.chance(_TERSE_BY_CHANCE):
+            return replace(form, bare=True)
+        return form
 
     @cached_property
     def reading(self) -> Reading:

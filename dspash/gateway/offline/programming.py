@@ -50,7 +50,8 @@ def _code(draft: Draft, field: Field) -> str:
     if tools and "functions" in draft.prompt.task.instructions:
         tool = tools[0]
         arguments = ", ".join([f"{name}={value!r}" for name, value in tool_arguments(draft, tool).items()])
-        return f"print({tool.name}({arguments}))"
+        # DSPy takes one line with two equal signs for something that is no code.
+        return f"result = {tool.name}({arguments})\nprint(result)"
     current = next((inputs[name] for name in _CURRENT if inputs.get(name)), "")
     return current or f"result = {_value(draft, field)}\nprint(result)"
 

@@ -43,6 +43,10 @@ class Sampler:
         # Adding Gumbel noise to scores and taking the largest draws from their softmax.
         return lambda: -width * math.log(-math.log(min(max(source.random(), 1e-12), 1 - 1e-12)))
 
+    def chance(self, share: float) -> bool:
+        """True in about `share` of draws at temperature 1, less often below it, never at 0."""
+        return self.varies and self._source().random() < share * min(self._temperature, 1.0)
+
     def pick(self, choices: Sequence[T]) -> T:
         """The first of `choices` at temperature 0, else any of them."""
         return self._source().choice(choices) if self.varies else choices[0]
