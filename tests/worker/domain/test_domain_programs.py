@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from dspash_protocol import FaultKind, ReverseCommand
-from dspash_worker.testing import LocalWorker
+from dspash_protocol import Command, FaultKind, ReverseCommand
+from dspash_worker.commands import HANDLERS
+from dspash_worker.testing import LocalCall, LocalWorker, chat_text, completion
 
 SEARCH = {
     "name": "search",
@@ -341,3 +343,34 @@ def test_modules_that_fail_to_import_say_so(
         "ZeroDivisionError",
         2,
     )
+
+
+def test_calls_at_once_share_a_program_and_nothing_else(scripted: Any) -> None:
+    def echo(args: Any) -> Any:
+        said = args["request"]["messages"][-1]["parts"][0]["text"].split("\n")[1]
+        return completion(chat_text(answer=said))
+
+    worker: LocalWorker = scripted("unused")
+    worker.answers[ReverseCommand.LM_COMPLETE] = echo
+    parts = [{"name": "say", "type": "predict", "signature": "word -> answer"}]
+    snippet = "said = [self.say(word=f'{word}{n}').answer for n in range(3)]\nresult = {'said': said, 'steps': len(dspy.settings.trace), 'lm': dspy.settings.lm.model}"
+    worker.call("create_program", id="p", forward_fn=snippet, modules=parts)
+
+    def run(number: int) -> Any:
+        call = LocalCall(
+            Command.EXECUTE,
+            {"program_id": "p", "inputs": {"word": f"w{number}-"}, "detail": True},
+            answers=worker.answers,
+        )
+        return HANDLERS[Command.EXECUTE](worker.workbench, cast("Any", call))
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(run, range(64)))
+    for number, answer in enumerate(answers):
+        assert answer["fields"] == {
+            "said": [f"w{number}-{n}" for n in range(3)],
+            "steps": 3,
+            "lm": "scripted",
+        }
+    assert len({answer["usage"]["scripted"]["total_tokens"] for answer in answers}) == 1
+    assert worker.call("stats", id="p")["total_executions"] == 64
