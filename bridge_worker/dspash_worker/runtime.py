@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ import dspy
 from dspy.utils.parallelizer import ParallelExecutor
 
 __all__ = ["prepare"]
+
+_LATE_MODULES: Final = ("dspy.clients.execution", "dspy.clients.engines.streaming")
+"""What DSPy imports at the first LM call, where two threads at once may meet in a half-made module."""
 
 MANY_STREAMS: Final = 1024
 """Programs that may stream at once: DSPy shares one limiter between event loops, which must never make one wait."""
@@ -21,6 +25,8 @@ def prepare(lm: dspy.LM | None) -> None:
     Caches are off: the gateway has one, and a worker's memory is not the place. So are the histories, which grow with
     every call; a worker keeps a bounded one of its own.
     """
+    for module in _LATE_MODULES:
+        importlib.import_module(module)
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
     dspy.configure(lm=lm, adapter=None, disable_history=True, async_max_workers=MANY_STREAMS)
     logging.getLogger("dspy").setLevel(logging.WARNING)  # an optimizer's account of itself goes out as events
