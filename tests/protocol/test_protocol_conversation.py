@@ -246,5 +246,5 @@ class Conversation(RuleBasedStateMachine):
             assert side.answers == Counter(side.asked)
 
 
-Conversation.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+Conversation.TestCase.settings = settings(max_examples=50, stateful_step_count=25)
 TestConversation = Conversation.TestCase
