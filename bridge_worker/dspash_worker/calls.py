@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from dspash_protocol import (
     DEFINING_COMMANDS,
+    RETRYABLE_KINDS,
     Command,
     EventKind,
     Fault,
@@ -44,6 +45,7 @@ LAST_GRACE_S: Final = 1.0
 """What calls that are cancelled at the end of a drain are given to end."""
 
 
+_RESULT: Final = "result"
 _COMMANDS: Final = {str(command): command for command in Command}
 
 
@@ -88,7 +90,7 @@ class Calls:
         self._workbench: Workbench | None = None
         self._refusal: Fault | None = None
         self._on_drained: Callable[[], None] | None = None
-        self.outcomes: Counter[str] = Counter()  # by fault kind, or "result"
+        self.outcomes: Counter[str] = Counter()  # by fault kind, or _RESULT
 
     def __repr__(self) -> str:
         return f"<Calls open={len(self._open)} {self._threads!r} domain={'no' if self._domain is None else 'yes'}>"
@@ -117,17 +119,10 @@ class Calls:
         """Take a request. Called in the reading thread, in the order of arrival."""
         command = _COMMANDS.get(request.command)
         if command is None:
-            self._refuse(
-                request, Fault(FaultKind.UNKNOWN_COMMAND, f"there is no command {request.command!r:.80}")
-            )
-            return
-        if self._refusal is not None:
-            self._refuse(request, self._refusal)
+            self._refuse(request, FaultKind.UNKNOWN_COMMAND, f"there is no command {request.command!r:.80}")
             return
         if len(self._open) >= MAX_OPEN:
-            self._refuse(
-                request, Fault(FaultKind.UNAVAILABLE, f"{MAX_OPEN} requests are open", retryable=True)
-            )
+            self._refuse(request, FaultKind.UNAVAILABLE, f"{MAX_OPEN} requests are open")
             return
         call = Call(request, command, full=full, channel=self._channel, asks=self._asks)
         with self._lock:
@@ -138,6 +133,8 @@ class Calls:
                 self._enqueue(ticket)
             else:
                 self._held.append(ticket)
+        if self._refusal is not None:
+            self.cancel(call.id, self._refusal)
         if request.timeout_ms is not None:
             expire = partial(self.cancel, call.id, call.deadline_fault())
             ticket.deadline = self._timers.after(request.timeout_ms / 1000, expire)
@@ -158,9 +155,11 @@ class Calls:
         for request_id in list(self._open):
             self.cancel(request_id, fault)
 
-    def _refuse(self, request: Request, fault: Fault) -> None:
-        self._count(fault)
-        reply_with_fault(self._channel, request.id, replace(fault, progress=Progress.SENT))
+    def _refuse(self, request: Request, kind: FaultKind, message: str) -> None:
+        fault = Fault(kind, message, retryable=kind in RETRYABLE_KINDS, progress=Progress.SENT)
+        with self._lock:
+            self.outcomes[kind] += 1
+        reply_with_fault(self._channel, request.id, fault)
 
     def _enqueue(self, ticket: _Ticket) -> None:
         """Promise what the call defines, and queue it. Under the lock, so that promises keep the order of arrival."""
@@ -181,10 +180,8 @@ class Calls:
         outcome = ticket.call.cancellation.run(partial(self._handle, ticket))
         if outcome is None:
             return  # cancelled before it began, and answered then
-        if self._channel.forked:
-            os._exit(
-                ExitCode.FORKED
-            )  # user code forked, and its child has come back as if it were the worker
+        if self._channel.forked:  # by user code, and the child has come back as if it were the worker
+            os._exit(ExitCode.FORKED)
         try:
             self._finish(ticket, outcome)
             self._channel.throttle()
@@ -207,24 +204,20 @@ class Calls:
 
     def _finish(self, ticket: _Ticket, outcome: Returned | Raised) -> None:
         call = ticket.call
-        with self._lock:
-            del self._open[call.id]
         if self._asks:
             self._asks.cancel_call(call.id, "the call has ended")  # asked by threads that it left behind
         fault = self._outcome_fault(call, outcome)
+        self._leave(ticket, fault)
         if fault is not None:
-            self._count(fault)
+            self._abandon(ticket, fault)
             reply_with_fault(self._channel, call.id, fault.reaching(call.progress), after=call.events)
         elif isinstance(outcome, Returned):
-            self._count(None)
-            if (
-                fault := reply_with_value(self._channel, call.id, outcome.value, after=call.events)
-            ) is not None:
-                self._count(None, -1)
-                self._count(fault)
+            unsent = reply_with_value(self._channel, call.id, outcome.value, after=call.events)
+            if unsent is not None:
+                self._recount(unsent)
         if isinstance(outcome, Raised):
             outcome.error.__traceback__ = None  # its frames hold the outcome, and so themselves
-        self._answered(ticket)
+        self._answered()
 
     def _outcome_fault(self, call: Call, outcome: Returned | Raised) -> Fault | None:
         if call.cancellation.cause is not None:
@@ -273,24 +266,35 @@ class Calls:
 
     def _drop(self, ticket: _Ticket, cause: Fault) -> None:
         """Answer a call that was cancelled before it began."""
-        with self._lock:
-            self._open.pop(ticket.call.id, None)
-            reserved = ticket.reserved
         fault = replace(cause, progress=Progress.SENT)
-        if reserved and self._workbench is not None:
-            self._workbench.abandon(ticket.call, fault)
-        self._count(fault)
+        self._leave(ticket, fault)
+        self._abandon(ticket, fault)
         reply_with_fault(self._channel, ticket.call.id, fault)
-        self._answered(ticket)
+        self._answered()
 
-    def _count(self, fault: Fault | None, by: int = 1) -> None:
-        """Count an outcome, before the host hears of it."""
-        with self._lock:
-            self.outcomes["result" if fault is None else fault.kind] += by
+    def _abandon(self, ticket: _Ticket, fault: Fault) -> None:
+        """Break the promise of what the call was to define, unless its handler has settled it."""
+        if ticket.reserved and self._workbench is not None:
+            try:
+                self._workbench.abandon(ticket.call, fault)
+            except Exception:  # noqa: BLE001 - a defect of the domain must not cost the call its answer
+                say(f"the promise of call {ticket.call.id} could not be broken\n{traceback.format_exc()}")
 
-    def _answered(self, ticket: _Ticket) -> None:
+    def _leave(self, ticket: _Ticket, fault: Fault | None) -> None:
+        """Take a call out of the table and count its outcome, before the host hears of it."""
         if ticket.deadline is not None:
             ticket.deadline.stop()
+        with self._lock:
+            self._open.pop(ticket.call.id, None)
+            self.outcomes[_RESULT if fault is None else fault.kind] += 1
+
+    def _recount(self, fault: Fault) -> None:
+        """A result that was counted could not be sent."""
+        with self._lock:
+            self.outcomes[_RESULT] -= 1
+            self.outcomes[fault.kind] += 1
+
+    def _answered(self) -> None:
         with self._lock:
             self._unanswered -= 1
             drained = self._take_on_drained() if self._unanswered == 0 else None

@@ -15,10 +15,10 @@ __all__ = ["Domain", "Workbench", "load_dspy"]
 
 
 class Workbench(Protocol):
-    """State of one worker. The shell makes two promises about the order in which it calls this.
+    """State of one worker. The shell makes two promises about how it calls this.
 
     `reserve` is called in the order in which the requests arrived, for defining commands only, before any later
-    request may start. Each reserved call is then either handled, or given up with `abandon`; never both.
+    request may start. A reserved call that ends with a fault, its handler having run or not, is given to `abandon`.
     """
 
     def reserve(self, call: Call, /) -> None:
@@ -26,7 +26,7 @@ class Workbench(Protocol):
         ...
 
     def abandon(self, call: Call, fault: Fault, /) -> None:
-        """Break the promise of a call that ended before its handler ran: whoever waits for it gets `fault`. Quick."""
+        """Break what `call` promised, unless its handler has settled that: whoever waits for it gets `fault`. Quick."""
         ...
 
 

@@ -200,6 +200,11 @@ class ShellHost:
             before = now
             time.sleep(0.05)
 
+    def until_open(self, count: int) -> None:
+        """Wait until so many calls run, and none waits for a thread."""
+        while (worker := self.result(self.ask("stats"))["worker"])["waiting"] or worker["open"] != count + 1:
+            time.sleep(0.001)
+
     def wait_for(self, file: Path) -> None:
         """Wait until the worker has made `file`, reading nothing meanwhile."""
         end = time.monotonic() + BOUND_S

@@ -67,6 +67,15 @@ def test_promise_of_a_definition_cancelled_before_the_domain_came_is_never_made(
     assert host.result(host.ask("forward", {"name": "other"})) == ["reserve other", "define other"]
 
 
+def test_promise_of_a_definition_that_fails_is_abandoned(shell: ShellHost) -> None:
+    definition = shell.ask("create_module", {"name": "late", "for_s": 60})
+    waiting = shell.ask("forward", {"name": "late"})
+    shell.until_open(2)
+    shell.cancel(definition)
+    assert shell.fault(definition).kind is FaultKind.CANCELLED
+    assert shell.result(waiting) == ["reserve late", "abandon late cancelled"]
+
+
 def test_definition_that_cannot_be_promised_is_told_why(shell: ShellHost) -> None:
     fault = shell.fault(shell.ask("create_module", {"name": "refused"}))
     assert (fault.kind, fault.type) == (FaultKind.PROGRAM_ERROR, "ValueError")
