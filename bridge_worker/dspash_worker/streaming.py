@@ -42,8 +42,9 @@ def run_streaming(program: dspy.Module, inputs: Mapping[str, Any], call: Call) -
                     call.emit(EventKind.ITEM, item)
             elif isinstance(piece, StatusMessage):
                 call.emit(EventKind.ITEM, {"status": str(piece.message)})
-            else:
+            elif isinstance(piece, dspy.Prediction):
                 outcome = piece.outcome
+            # Anything else is a raw chunk, which DSPy passes on for want of a listener: no output field is text.
     except BaseException:
         # DSPy breaks when its generator is closed early. The call has ended, so the program's next LM call or tool
         # raises, and the rest is short.

@@ -53,6 +53,13 @@ def test_predictors_that_run_again_stream_again(scripted: Any) -> None:
     assert pieces(worker) == "first answersecond answer"
 
 
+def test_a_program_without_text_fields_streams_nothing_and_answers(scripted: Any) -> None:
+    worker: LocalWorker = scripted({"n": 5})
+    worker.call("create_module", id="m", type="predict", signature="q -> n: int")
+    assert worker.call("forward", module_id="m", inputs={"q": "?"}, stream=True) == {"n": 5}
+    assert pieces(worker) == ""
+
+
 def test_programs_without_predictors_and_with_other_results_end(scripted: Any) -> None:
     worker: LocalWorker = scripted("unused")
     worker.call("create_program", id="p", forward_fn="result = {'n': 1}")
