@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -24,12 +25,18 @@ _WARM_SHARE: Final = 0.2  # of the steps; what they bring into memory is the pri
 _REST_PROCESSES: Final = 3 * WORKERS  # a worker, and the two that hold its namespace
 _REST_THREADS: Final = 40  # those that served tools and models are kept for a while
 _REST_DESCRIPTORS: Final = 16 + 8 * WORKERS
+_MOST_BLOCKS: Final = 20_000  # about a tenth of what the libraries' own objects take
 _MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class StormReport:
-    """What became of `steps` steps. `violations` is empty when every rule held; memory is the host process's own."""
+    """What became of `steps` steps. `violations` is empty when every rule held.
+
+    Memory is the host process's own, from a fifth of the way to the end. `block_growth`, in memory blocks of Python's
+    objects, tells a leak; resident memory may also grow because threads that come and go, each with an allocation
+    arena, leave it in pieces.
+    """
 
     seed: int
     steps: int
@@ -38,13 +45,15 @@ class StormReport:
     outcomes: dict[str, int]
     restarts: int
     memory_growth_mib: float
+    block_growth: int
     violations: list[str]
 
     def __str__(self) -> str:
         outcomes = ", ".join(f"{name} {count:,}" for name, count in sorted(self.outcomes.items()))
         return (
             f"storm of {self.steps:,} steps, seed {self.seed}, {self.seconds:.0f} s: {self.calls:,} calls "
-            f"({outcomes}), {self.restarts:,} restarts, host memory {self.memory_growth_mib:+.1f} MiB, "
+            f"({outcomes}), {self.restarts:,} restarts, host memory {self.memory_growth_mib:+.1f} MiB and "
+            f"{self.block_growth:+,} blocks, "
             f"{len(self.violations)} violations"
         )
 
@@ -82,6 +91,10 @@ def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> St
                     memory.note(number)
         finally:
             close(plan.steps)
+    if memory.block_growth > _MOST_BLOCKS:
+        ledger.violate(
+            f"the host's objects take {memory.block_growth:,} memory blocks more than after the beginning"
+        )
     return StormReport(
         plan.seed,
         plan.steps,
@@ -90,6 +103,7 @@ def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> St
         dict(ledger.outcomes),
         crew.restarts,
         memory.growth_mib,
+        memory.block_growth,
         ledger.violations,
     )
 
@@ -117,22 +131,33 @@ def _check_rest(ledger: Ledger, step: int, folder: Path, before: Holdings) -> No
 
 
 class _Memory:
-    """This process's resident memory along the way."""
+    """This process's memory along the way: what the kernel gives it, and what Python's objects take of that."""
 
     def __init__(self, steps: int) -> None:
         self._warm_until = steps * _WARM_SHARE
-        self._warming: list[int] = [resident_bytes()]
-        self._later: list[int] = []
+        self._warming: list[tuple[int, int]] = [_memory_now()]
+        self._end = self._warming[0]
 
     def note(self, step: int) -> None:
         """Look now, at a moment when no call is open."""
-        gc.collect()
-        (self._warming if step < self._warm_until else self._later).append(resident_bytes())
+        self._end = _memory_now()
+        if step < self._warm_until:
+            self._warming.append(self._end)
 
     @property
     def growth_mib(self) -> float:
-        """From the highest seen while it warmed up to the end."""
-        return (self._later[-1] - max(self._warming)) / _MIB
+        """Resident memory, from the most it was while warming up to the end."""
+        return (self._end[0] - max(resident for resident, _ in self._warming)) / _MIB
+
+    @property
+    def block_growth(self) -> int:
+        """The same for the number of memory blocks that Python's objects take."""
+        return self._end[1] - max(blocks for _, blocks in self._warming)
+
+
+def _memory_now() -> tuple[int, int]:
+    gc.collect()
+    return resident_bytes(), sys.getallocatedblocks()
 
 
 @contextmanager
