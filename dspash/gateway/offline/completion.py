@@ -12,15 +12,13 @@ from typing import Final, Literal
 from dspash.gateway.offline.conversation import Conversation, Settings
 from dspash.gateway.port import JsonMap, JsonValue
 
-__all__ = ["Call", "Completion", "estimate_tokens", "to_events", "to_response"]
+__all__ = ["Call", "Completion", "to_events", "to_response"]
 
-MODEL: Final = "offline"
+_MODEL: Final = "offline"
 """What every response says it was written by, whatever alias the request used."""
 
-CHARACTERS_PER_TOKEN: Final = 4
+_CHARACTERS_PER_TOKEN: Final = 4
 """The usual rule of thumb for English; the offline model has no tokens, so its usage is an estimate."""
-_MINIMUM: Final = 1
-
 FinishReason = Literal["stop", "length", "tool_call"]
 
 
@@ -51,7 +49,7 @@ class Completion:
         spoken = len(conversation.system) + sum([len(turn.text) for turn in conversation.turns])
         called = sum([len(json.dumps(call.arguments)) for call in calls])
         return cls(
-            model=MODEL,
+            model=_MODEL,
             text=cut,
             calls=tuple(calls) if reason == "stop" else (),
             finish_reason="tool_call" if calls and reason == "stop" else reason,
@@ -72,11 +70,6 @@ class Completion:
             "output_tokens": self.output_tokens,
             "total_tokens": self.input_tokens + self.output_tokens,
         }
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens a text would be to a language model; at least 1."""
-    return _tokens(len(text))
 
 
 def to_response(completion: Completion) -> JsonMap:
@@ -101,7 +94,7 @@ def to_events(completion: Completion) -> Iterator[JsonMap]:
     yield {"type": "start", "id": completion.id, "model": completion.model}
     index = 0
     if completion.text or not completion.calls:
-        for piece in pieces(completion.text) or [""]:
+        for piece in _pieces(completion.text) or [""]:
             yield {"type": "delta", "delta": {"type": "text", "part_index": 0, "text": piece}}
         index = 1
     for at, call in enumerate(completion.calls, start=index):
@@ -118,7 +111,7 @@ def to_events(completion: Completion) -> Iterator[JsonMap]:
     yield {"type": "end", "finish_reason": completion.finish_reason, "usage": completion.usage()}
 
 
-def pieces(text: str) -> list[str]:
+def _pieces(text: str) -> list[str]:
     """Cut a text into words with the blanks before them; joined they are the text again."""
     found: list[str] = []
     at = 0
@@ -138,8 +131,8 @@ def _limited(text: str, settings: Settings) -> tuple[str, Literal["stop", "lengt
             text = text[:at]
     if settings.max_tokens is None or _tokens(len(text)) <= settings.max_tokens:
         return text, "stop"
-    return text[: settings.max_tokens * CHARACTERS_PER_TOKEN], "length"
+    return text[: settings.max_tokens * _CHARACTERS_PER_TOKEN], "length"
 
 
 def _tokens(characters: int) -> int:
-    return max(-(-characters // CHARACTERS_PER_TOKEN), _MINIMUM)
+    return max(-(-characters // _CHARACTERS_PER_TOKEN), 1)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dspash.gateway.offline.draft import Draft
 from dspash.gateway.offline.passage import split_sentences
 from dspash.gateway.offline.shape import Choice, Flag, essence
 from dspash.gateway.offline.task import Field
-from dspash.gateway.port import JsonValue
 
 __all__ = ["explain"]
 
-_LONGEST = 300
+_LONGEST: Final = 300
+"""Characters of a text that are quoted."""
 
 
 def explain(draft: Draft, field: Field) -> str:
@@ -24,7 +26,7 @@ def explain(draft: Draft, field: Field) -> str:
         shown = _cut(draft.input_text.replace("\n", " "))
         count = len(draft.prompt.demo_values(decided[0].name))
         by = f"the likeness to {count} examples" if count else "the words they share"
-        return f"The input reads “{shown}”. By {by}, {decided[0].name} is {_words(draft.written[decided[0].name])}."
+        return f"The input reads “{shown}”. By {by}, {decided[0].name} is {draft.written[decided[0].name]}."
     written = next(((name, value) for name, value in draft.written.items() if name != field.name), None)
     first = split_sentences(draft.input_text)[:1]
     given = f"The input says: “{_cut(first[0])}”." if first else "Nothing was given to go by."
@@ -46,7 +48,3 @@ def _by_evidence(draft: Draft) -> str:
 def _cut(text: str) -> str:
     text = text.strip()
     return text if len(text) <= _LONGEST else text[:_LONGEST].rsplit(" ", 1)[0] + " …"
-
-
-def _words(value: JsonValue) -> str:
-    return str(value)

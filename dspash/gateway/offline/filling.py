@@ -25,15 +25,14 @@ _ITEMS: Final = 3
 
 
 def fill_list(draft: Draft, field: Field, shape: Listing, write: Write) -> list[JsonValue]:
-    """As many items as the examples usually have, within the bounds; different ones as long as there are different ones."""
+    """As many items as the examples usually have, within the bounds, repeated only where there are no others."""
     count = _length(draft, field, shape)
     item = essence(shape.item)
     if isinstance(item, Text):
         items: list[JsonValue] = [*_texts(draft, field, count)]
     elif isinstance(item, Choice):
         first = write(Field(field.name, field.description, item))
-        items = [first, *[option for option in item.options if option != first]][: max(count, 1)]
-        items = items[: max(shape.least, 1)]
+        items = [first, *[option for option in item.options if option != first]][: max(shape.least, 1)]
     else:
         items = [write(Field(field.name, field.description, shape.item))] if count else []
     while len(items) < shape.least:

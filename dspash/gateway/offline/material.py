@@ -33,10 +33,9 @@ _OBSERVED: Final = ("observation", "code_output", "output", "result")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """The question ("" when no input asks anything), its field's name, and the passages given, in order."""
+    """The question ("" when no input asks anything), and the passages given, in order."""
 
     question: str
-    question_field: str
     passages: tuple[str, ...]
 
 
@@ -48,7 +47,7 @@ def find_material(inputs: Mapping[str, str], task: Task) -> Material:
     for name in names:
         if name != asking:
             passages.extend(read_items(inputs[name], observed=name.startswith(_TRAJECTORIES)))
-    return Material(inputs.get(asking, ""), asking, tuple(passages))
+    return Material(inputs.get(asking, ""), tuple(passages))
 
 
 def read_items(text: str, *, observed: bool = False) -> list[str]:

@@ -36,10 +36,10 @@ _CAPABILITIES: Final = Capabilities(
 class OfflineModel:
     """A small deterministic model without key, network or weights. It is no LLM and knows nothing of the world.
 
-    It reads what DSPy's adapters write, finds answers in the passages given, labels by the nearest example, and
-    learns from the examples in the prompt which form and which features right answers have. Equal requests (with
-    equal `rollout_id`, when the temperature is above 0) get equal answers. Thread-safe: what it remembers of
-    texts already read is bounded and shared.
+    It reads what DSPy's adapters write, finds answers in the passages given and labels by the nearest example. From
+    the examples in a prompt it learns the form of answers — without any it answers in sentences — and which words
+    go with which label. Equal requests (with equal `rollout_id`, when the temperature is above 0) get equal answers.
+    Thread-safe: what it remembers of texts already read is bounded and shared.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
