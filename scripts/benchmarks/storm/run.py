@@ -22,6 +22,7 @@ __all__ = ["StormReport", "run_storm"]
 
 _VANISH_S: Final = 10.0  # within which everything of a closed app must be gone
 _WARM_SHARE: Final = 0.2  # of the steps; what they bring into memory is the price of starting, not a leak
+_WARM_STEPS: Final = 500  # at least: by then everything has been imported and done once
 _REST_PROCESSES: Final = 3 * WORKERS  # a worker, and the two that hold its namespace
 _REST_THREADS: Final = 40  # those that served tools and models are kept for a while
 _REST_DESCRIPTORS: Final = 16 + 8 * WORKERS
@@ -33,7 +34,7 @@ _MIB: Final = 1 << 20
 class StormReport:
     """What became of `steps` steps. `violations` is empty when every rule held.
 
-    Memory is the host process's own, from a fifth of the way to the end. `block_growth`, in memory blocks of Python's
+    Memory is the host process's own, from a fifth of the way to the end, nothing in a short storm. `block_growth`, in memory blocks of Python's
     objects, tells a leak; resident memory may also grow because threads that come and go, each with an allocation
     arena, leave it in pieces.
     """
@@ -53,8 +54,7 @@ class StormReport:
         return (
             f"storm of {self.steps:,} steps, seed {self.seed}, {self.seconds:.0f} s: {self.calls:,} calls "
             f"({outcomes}), {self.restarts:,} restarts, host memory {self.memory_growth_mib:+.1f} MiB and "
-            f"{self.block_growth:+,} blocks, "
-            f"{len(self.violations)} violations"
+            f"{self.block_growth:+,} blocks, {len(self.violations)} violations"
         )
 
 
@@ -134,7 +134,7 @@ class _Memory:
     """This process's memory along the way: what the kernel gives it, and what Python's objects take of that."""
 
     def __init__(self, steps: int) -> None:
-        self._warm_until = steps * _WARM_SHARE
+        self._warm_until = max(steps * _WARM_SHARE, _WARM_STEPS)
         self._warming: list[tuple[int, int]] = [_memory_now()]
         self._end = self._warming[0]
 
