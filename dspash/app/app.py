@@ -58,6 +58,7 @@ class App:
                 ReverseCommand.TOOL_CALL: self._toolbox.serve,
                 ReverseCommand.METRIC_CALL: self._metrics.serve,
             },
+            quick={ReverseCommand.LM_COMPLETE} if lm.partition("/")[0] == OFFLINE else (),
         )
         self._jobs = Jobs(self._submit, self._metrics, among=options.workers * options.concurrency)
         self._bridge.definitions.append(

@@ -91,8 +91,10 @@ class Ask:
             self.fail(error.fault)
         except InvalidValueError as error:
             self.fail(FaultError.of(FaultKind.UNSERIALISABLE, str(error), path=error.path).fault)
-        except BaseException as error:  # noqa: BLE001 - a tool, a metric or a model is the host's code: it may even exit
+        except BaseException as error:  # a tool, a metric or a model is the host's code: it may even exit
             self.fail(_fault_of(self.command, error))
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C, in the thread of a caller that serves its own call
         else:
             self._answer(Result(self._id, value))
         finally:

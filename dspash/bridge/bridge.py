@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 from loguru import logger
@@ -23,7 +23,8 @@ from dspash.bridge.pool import Pool
 from dspash.bridge.pump import Pump
 from dspash.bridge.status import BridgeStatus, WorkerStatus
 from dspash.bridge.supervisor import Supervisor
-from dspash.bridge.worker import Worker, WorkerState
+from dspash.bridge.worker import Worker
+from dspash.bridge.worker_state import WorkerState
 from dspash.errors import (
     BridgeError,
     CallCancelledError,
@@ -55,9 +56,17 @@ _MIB: Final = 1024 * 1024
 class Bridge:
     """The workers of one app. Every method may be called from any thread."""
 
-    def __init__(self, options: BridgeOptions, handlers: Mapping[ReverseCommand, AskHandler]) -> None:
+    def __init__(
+        self,
+        options: BridgeOptions,
+        handlers: Mapping[ReverseCommand, AskHandler],
+        *,
+        quick: Collection[ReverseCommand] = (),
+    ) -> None:
+        """Serve what workers ask by `handlers`; those of `quick` commands compute, and never wait for anything."""
         self._options = options
         self._handlers: dict[str, AskHandler] = {str(command): serve for command, serve in handlers.items()}
+        self._quick = frozenset(map(str, quick))
         self._recycle_at = options.recycling.max_calls
         self._ended_by: Callable[[], BridgeError] | None = (
             None  # what calls are refused with, once it is over
@@ -188,15 +197,18 @@ class Bridge:
             self._mailbox.cast(functools.partial(self._supervisor.recycle_if_used_up, worker))
 
     def worker_asked(self, worker: Worker, ask: Ask) -> None:
-        """It wants something of the host: find who serves it, on a thread of its own."""
+        """It wants something of the host: find who serves it, on a thread that may wait."""
         handler = self._handlers.get(ask.command)
         if handler is None:
             offered = ", ".join(sorted(self._handlers))
             problem = f"{ask.command!r} is not offered here; there are {offered}"
             ask.fail(Fault(FaultKind.UNKNOWN_COMMAND, problem))
             return
+        serve = functools.partial(ask.serve, handler)
+        if ask.command in self._quick and worker.hand_to_caller(ask, serve):
+            return
         threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
-        if not threads.start(functools.partial(ask.serve, handler)):
+        if not threads.start(serve):
             problem = "too many requests of workers are being served"
             ask.fail(Fault(FaultKind.UNAVAILABLE, problem, retryable=True))
 

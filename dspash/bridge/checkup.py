@@ -6,7 +6,8 @@ import time
 
 import psutil
 
-from dspash.bridge.worker import Worker, WorkerState
+from dspash.bridge.worker import Worker
+from dspash.bridge.worker_state import WorkerState
 from dspash.supervision import Hung, LivenessLimits, Phase, ProcessState, StartFailed, Vitals, judge
 
 __all__ = ["Checkup"]

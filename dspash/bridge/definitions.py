@@ -56,10 +56,11 @@ class Definitions:
     ) -> Definition:
         """Record a definition; the worker behind `accepted_by` has accepted it already. `args` are never changed."""
         with self._lock:
-            uses: frozenset[str] = frozenset(() if command == Command.LOAD_STATE else _texts_in(args))
-            definition = Definition(self._head + 1, _subject_of(command, args), command, args, uses)
+            definition = Definition(
+                self._head + 1, _subject_of(command, args), command, args, _uses_in(command, args)
+            )
             if accepted_by is not None:
-                accepted_by.note_accepted(definition.position)
+                accepted_by.note_accepted(definition)
             told_to_all = min((follower.applied for follower in self._followers), default=0)
             self._log = _still_needed([*self._log, definition], told_to_all)
             self._head = definition.position  # last: whoever sees it may count on the rest
@@ -84,12 +85,13 @@ class Definitions:
 
 
 class Follower:
-    """How much of the log one worker has been told."""
+    """How much of the log one worker has been told, and what it therefore knows."""
 
     def __init__(self, log: Definitions) -> None:
         self._log = log
         self._applied = 0
-        self._accepted: set[int] = set()
+        self._accepted: set[int] = set()  # positions beyond that which the worker has taken as ordinary calls
+        self._known: set[str] = set()  # subjects that it has heard of, and not of their end
         self._telling = threading.Lock()
         self._noting = threading.Lock()
 
@@ -106,10 +108,11 @@ class Follower:
         """Whether the log has something it was not told yet."""
         return self._applied != self._log.head
 
-    def note_accepted(self, position: int) -> None:
+    def note_accepted(self, definition: Definition) -> None:
         """The worker has accepted this definition as an ordinary call: it need not be told."""
         with self._noting:
-            self._accepted.add(position)
+            self._accepted.add(definition.position)
+        self._note(definition)
 
     def catch_up(self, tell: Callable[[Definition], None]) -> None:
         """Tell what was missed, in order; when this returns, all of it is on its way.
@@ -123,17 +126,27 @@ class Follower:
             head = self._log.head
             told: set[str] = set()
             for definition in self._log.since(self._applied):
-                if not self._has_accepted(definition.position) or definition.subject in told:
+                if self._has_to_hear(definition, told):
                     tell(definition)
                     told.add(definition.subject)
+                    self._note(definition)
                 head = max(head, definition.position)
             with self._noting:
                 self._accepted = {position for position in self._accepted if position > head}
             self._applied = head
 
-    def _has_accepted(self, position: int) -> bool:
+    def _has_to_hear(self, definition: Definition, told: set[str]) -> bool:
         with self._noting:
-            return position in self._accepted
+            if definition.command == Command.DELETE and definition.subject not in self._known:
+                return False  # what it never heard of, it need not forget
+            return definition.position not in self._accepted or definition.subject in told
+
+    def _note(self, definition: Definition) -> None:
+        with self._noting:
+            if definition.command == Command.DELETE:
+                self._known.discard(definition.subject)
+            else:
+                self._known.add(definition.subject)
 
 
 def copy_of(value: Any) -> Any:
@@ -173,8 +186,8 @@ def _still_needed(log: list[Definition], told_to_all: int) -> list[Definition]:
                 replaced.add(subject)
         if needed:
             kept.append(definition)
-            replaced -= definition.uses - {subject}
-            restated -= definition.uses - {subject}
+            replaced -= definition.uses
+            restated -= definition.uses
     kept.reverse()
     return [definition for definition in kept if not _is_spent(definition, kept, told_to_all)]
 
@@ -194,6 +207,12 @@ def _settings_of(definition: Definition) -> frozenset[str]:
     if isinstance(settings, Mapping):
         names |= {f"{_SETTINGS}.{name}" for name in cast("Mapping[str, Any]", settings)}
     return frozenset(names)
+
+
+def _uses_in(command: str, args: Mapping[str, Any]) -> frozenset[str]:
+    if command not in (Command.CREATE_MODULE, Command.CREATE_PROGRAM):
+        return frozenset()
+    return frozenset(_texts_in({name: value for name, value in args.items() if name != "id"}))
 
 
 def _texts_in(value: Any) -> Iterator[str]:

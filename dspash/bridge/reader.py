@@ -48,6 +48,8 @@ class Reader:
         self._over = False  # nothing more is taken in
         self._exited = False  # the process has ended
         self._closing = False  # the descriptor is to be closed
+        self._leading: Call | None = None  # the call that the reading thread waits for, if it is a caller's
+        self._errand: Callable[[], None] | None = None  # what that thread is to run before it reads on
         self.heard_at = time.monotonic()
 
     def __repr__(self) -> str:
@@ -113,23 +115,29 @@ class Reader:
     # --- on the thread of a caller ---
 
     def lead(self, call: Call) -> None:
-        """Read for a while, at most until `call` has ended, if nobody else does."""
+        """Read for a while, at most until `call` has ended, if nobody else does; and run the errands it hands over."""
+        while (errand := self._lead_until_errand(call)) is not None:
+            errand()
+
+    def _lead_until_errand(self, call: Call) -> Callable[[], None] | None:
         if not self._pump.can_pause or self._reading.locked():
-            return
+            return None
         try:
             with (
                 self._reading
             ):  # no acquire that may fail: Ctrl-C could strike before its answer is looked at
                 try:
-                    self._lead(call)
+                    return self._lead(call)
                 finally:
+                    self._leading = None
                     self._pump.resume(self._channel.fileno())
         finally:
             if self._exited or self._closing:  # looked at last: whoever sets them tries to read after that
                 self._pump.run(self._settle)
 
-    def _lead(self, call: Call) -> None:
+    def _lead(self, call: Call) -> Callable[[], None] | None:
         self._pump.pause(self._channel.fileno())
+        self._leading = call
         if self._channel.has_backlog:
             self._channel.flush_backlog()  # the request may be in there, and the pump busy with a slow callback
         until = time.monotonic() + LEAD_S
@@ -143,10 +151,24 @@ class Reader:
                     # Ctrl-C may come between any two steps here, and what was read is then half delivered.
                     self._end("the host was interrupted while it read")
                     raise
+            if self._errand is not None:
+                errand, self._errand = self._errand, None
+                return errand
             if time.monotonic() >= until:
-                return
+                return None
+        return None
 
     # --- wherever it reads ---
+
+    def hand_over(self, call: Call, errand: Callable[[], None]) -> bool:
+        """Have `errand` run by the thread that reads just now and waits for `call`; False when none does.
+
+        Only from within `on_message`. That thread has nothing else to do, and no switch to another is needed.
+        """
+        if self._leading is not call or self._errand is not None:
+            return False
+        self._errand = errand
+        return True
 
     def give_up(self, problem: str) -> None:
         """Take nothing more in. Only from within `on_message`."""

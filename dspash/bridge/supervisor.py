@@ -6,7 +6,6 @@ import errno
 import functools
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -17,7 +16,8 @@ from dspash.bridge.checkup import Checkup
 from dspash.bridge.containment import Containment, ContainmentKind, find_containment
 from dspash.bridge.environment import worker_environment
 from dspash.bridge.launch import LaunchSpec, launch
-from dspash.bridge.worker import Listener, Worker, WorkerState
+from dspash.bridge.worker import Listener, Worker
+from dspash.bridge.worker_state import WorkerState
 from dspash.supervision import (
     ChildSpec,
     CrashReport,
@@ -388,14 +388,8 @@ class Supervisor:
                 self._history = history
                 why = death.exit.describe()
                 logger.info("worker {} {}; starting again in {:.2f} s", death.child_id, why, after_s)
-                self._start_after(after_s, functools.partial(self._start_child, death.child_id))
+                self._mailbox.cast_after(after_s, functools.partial(self._start_child, death.child_id))
             case Forget():
                 return
             case GiveUp(report=report):
                 self._owner.gave_up(report)
-
-    def _start_after(self, after_s: float, start: Callable[[], None]) -> None:
-        if after_s > 0:
-            self._mailbox.cast_after(after_s, start)
-        else:
-            start()

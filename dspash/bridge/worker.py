@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask
 from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
+from dspash.bridge.pending import PendingCalls
 from dspash.bridge.process import Process
 from dspash.bridge.reader import Reader
 from dspash.bridge.wire_faults import error_of
+from dspash.bridge.worker_state import WorkerState
 from dspash.errors import FrameTooLargeError, InvalidInputError
 from dspash.supervision import ExitReason, ProtocolBroken
 from dspash_protocol import (
@@ -50,21 +50,7 @@ if TYPE_CHECKING:
     from dspash.bridge.definitions import Definition, Definitions
     from dspash.bridge.pump import Pump
 
-__all__ = ["Listener", "Worker", "WorkerState"]
-
-
-class WorkerState(StrEnum):
-    """Where a generation is in its life. It only ever goes down this list."""
-
-    BOOTING = "booting"
-    READY = "ready"
-    RETIRING = "retiring"  # the pool sends no more; calls on their way are still taken
-    ENDING = "ending"  # nothing more is taken
-    LOST = "lost"  # its pipe has ended or was given up
-    GONE = "gone"  # let go of
-
-
-_TAKING: Final = frozenset({WorkerState.BOOTING, WorkerState.READY, WorkerState.RETIRING})
+__all__ = ["Listener", "Worker"]
 
 
 class Listener(Protocol):
@@ -110,11 +96,10 @@ class Worker:
         self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
         self._reader = Reader(self._channel, self._session, pump, on_message=self._take, on_end=self._lose)
-        self._pending: dict[int, Call] = {}
+        self._pending = PendingCalls()
         self._told: dict[int, Definition] = {}  # definitions sent to catch up, not answered yet
         self._asks: dict[int, Ask] = {}
-        self._ids = itertools.count(1)
-        self._lock = threading.Lock()  # over the state and the pending calls
+        self._lock = threading.Lock()  # over the state
 
     def __repr__(self) -> str:
         return f"<Worker {self.child_id}#{self.generation} {self.state} pending={len(self._pending)}>"
@@ -122,8 +107,7 @@ class Worker:
     @property
     def pending(self) -> tuple[Call, ...]:
         """The calls it has not answered, oldest first; some may have ended for their callers already."""
-        with self._lock:
-            return tuple(self._pending.values())
+        return self._pending.snapshot()
 
     @property
     def heard_at(self) -> float:
@@ -132,8 +116,7 @@ class Worker:
 
     def has_pending(self, call: Call) -> bool:
         """Whether it has not answered this call."""
-        with self._lock:
-            return call.request_id is not None and self._pending.get(call.request_id) is call
+        return call in self._pending
 
     # --- sending, from any thread ---
 
@@ -168,10 +151,7 @@ class Worker:
         if self._channel.is_out_of_step:
             self.kill(ProtocolBroken("the host was interrupted while it wrote"))
             return False
-        with self._lock:
-            if call.progress is not Progress.NOT_SENT or call.request_id is None:
-                return False
-            return self._pending.pop(call.request_id, None) is not None
+        return call.progress is Progress.NOT_SENT and self._pending.remove(call.request_id) is not None
 
     def say(self, message: Message, *, wait_until: float | None = None) -> None:
         """Send a message. Raises OSError when the worker is gone, else what Session.send raises."""
@@ -201,11 +181,10 @@ class Worker:
 
     def finish(self, *, even_if_busy: bool) -> bool:
         """Once nobody waits for its answers, or at once, close our half of the pipe: it then stops. Whether it did."""
+        if not self._pending.close(even_if_busy=even_if_busy):
+            return False
         with self._lock:
-            busy = any(not call.has_ended for call in self._pending.values())
-            if busy and not even_if_busy:
-                return False
-            if self.state in _TAKING:
+            if self.state not in (WorkerState.LOST, WorkerState.GONE):
                 self.state = WorkerState.ENDING
         self._channel.end_writing()
         return True
@@ -221,13 +200,10 @@ class Worker:
 
     def take_pending(self) -> tuple[Call, ...]:
         """The calls that will not be answered any more, oldest first."""
-        with self._lock:
-            calls = tuple(self._pending.values())
-            self._pending.clear()
         for ask in list(self._asks.values()):
             ask.cancel()
         self._asks.clear()
-        return calls
+        return self._pending.take_all()
 
     def release(self, then: Callable[[], None]) -> None:
         """Let go of every descriptor, then do `then`, both on the pump's thread. Its process has been reaped."""
@@ -252,6 +228,10 @@ class Worker:
     def lead(self, call: Call) -> None:
         """Read for a while in the caller's own thread, which waits for `call`."""
         self._reader.lead(call)
+
+    def hand_to_caller(self, ask: Ask, serve: Callable[[], None]) -> bool:
+        """Have an ask served by the thread that waits for its call, if that is the one that reads just now."""
+        return ask.call is not None and self._reader.hand_over(ask.call, serve)
 
     def _watch(self) -> None:
         self._reader.start()
@@ -325,8 +305,7 @@ class Worker:
 
     def _settle(self, request_id: int, *, wanted: bool) -> None:
         """The reply to a pending call has been delivered, if anybody `wanted` it."""
-        with self._lock:
-            call = self._pending.pop(request_id, None)
+        call = self._pending.remove(request_id)
         if not wanted:
             self.unmatched_replies += 1
         if call is not None and call.command != Command.HELLO:
@@ -369,17 +348,16 @@ class Worker:
             if self.state in (WorkerState.LOST, WorkerState.GONE):
                 return
             self.state = WorkerState.LOST
+        self._pending.close(even_if_busy=True)
         self.listener.worker_lost(self)
 
     # --- writing ---
 
     def _request(self, call: Call, *, wait: bool) -> bool:
-        request_id = next(self._ids)
-        call.worker, call.request_id = self, request_id
-        with self._lock:
-            if self.state not in _TAKING:
-                return False
-            self._pending[request_id] = call
+        call.worker = self
+        request_id = self._pending.add(call)
+        if request_id is None:
+            return False
         try:
             frame = self._session.send(Request(request_id, call.command, call.args, _timeout_ms_of(call)))
             call.reach(Progress.SENT)
@@ -389,24 +367,20 @@ class Worker:
         except FrameTooLarge as error:
             return self._refuse(call, FrameTooLargeError(size=error.size, limit=error.limit))
         except (OSError, LocalProtocolError):
-            with self._lock:
-                if self._pending.pop(request_id, None) is None:
-                    return (
-                        True  # whoever took the calls of a lost worker has taken it too: it is theirs to end
-                    )
+            if self._pending.remove(request_id) is None:
+                return True  # whoever has taken a lost worker's calls has taken it, too, and ends it
             call.progress = Progress.NOT_SENT
             return False
         return True
 
     def _refuse(self, call: Call, error: Exception) -> bool:
         call.fail(error)
-        with self._lock:
-            self._pending.pop(call.request_id or 0, None)
+        self._pending.remove(call.request_id)
         self.listener.worker_replied(self)
         return True
 
     def _tell(self, definition: Definition) -> None:
-        request_id = next(self._ids)
+        request_id = self._pending.next_id()
         self._told[request_id] = definition
         self._say_quietly(Request(request_id, definition.command, definition.args))
 
