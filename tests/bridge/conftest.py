@@ -1,0 +1,90 @@
+"""Bridges on fake workers, which start in 50 ms and misbehave on request; none is left at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from dspash.bridge import Bridge, BridgeOptions, Call, CallOptions
+from dspash.bridge.bridge import AskHandler
+from dspash_protocol import ReverseCommand
+from tests.leaks import no_leaks
+
+FAKE = Path(__file__).with_name("fake")
+BOUND_S = 10.0
+
+# What the tests' interpreter measures of its children (coverage) needs its variables.
+MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+
+
+class Host:
+    """A bridge, and short ways to call it."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+
+    def submit(self, command: str, args: Mapping[str, Any] | None = None, **options: Any) -> Call:
+        """Make a call with a bound of its own."""
+        wait = options.pop("wait", True)
+        options.setdefault("timeout_s", BOUND_S)
+        return self.bridge.submit(command, args or {}, CallOptions(**options), wait=wait)
+
+    def call(self, command: str, args: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Make a call and wait for its result."""
+        return self.submit(command, args, **options).wait()
+
+    def define(self, name: str, forward_fn: str, *tools: str) -> None:
+        """Create a program."""
+        args = {"id": name, "forward_fn": forward_fn, "tools": [{"name": tool} for tool in tools]}
+        self.call("create_program", args)
+
+    def start(self, name: str, **inputs: Any) -> Call:
+        """Begin to run a program."""
+        return self.submit("execute", {"program_id": name, "inputs": inputs, "detail": True})
+
+    def run(self, name: str, **inputs: Any) -> Any:
+        """Run a program and return its fields."""
+        return self.start(name, **inputs).wait()["fields"]
+
+    @property
+    def pids(self) -> list[int]:
+        """The workers' pids, in the order of their children."""
+        return [worker.pid for worker in self.bridge.status().workers]
+
+
+class OpenBridge(Protocol):
+    def __call__(
+        self, *, handlers: Mapping[ReverseCommand, AskHandler] | None = ..., **options: Any
+    ) -> Host: ...
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every module of tests leaves the process as it was."""
+    with no_leaks(tmp_path_factory.mktemp("temporary")):
+        yield
+
+
+@pytest.fixture
+def open_bridge() -> Generator[OpenBridge]:
+    """Open bridges on fake workers; all are closed at the end."""
+    opened: list[Bridge] = []
+
+    def start(*, handlers: Mapping[ReverseCommand, AskHandler] | None = None, **options: Any) -> Host:
+        environment = {**MEASURING, **options.pop("environment", {})}
+        settings: dict[str, Any] = {
+            "python_path": (str(FAKE),),
+            "environment": environment,
+            "shutdown_s": 2.0,
+            **options,
+        }
+        opened.append(Bridge(BridgeOptions(**settings), handlers or {}))
+        return Host(opened[-1])
+
+    yield start
+    for bridge in opened:
+        bridge.close()
