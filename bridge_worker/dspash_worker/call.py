@@ -78,7 +78,6 @@ class Call:
         self._deadline = None if request.timeout_ms is None else now() + request.timeout_ms / 1000
         self._emitting = threading.Lock()  # events leave in the order of their numbers
         self._seq = 0
-        self._announced = False  # whether the host was told of side effects
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.command} {self.cancellation.state} {self.progress}>"
@@ -208,10 +207,10 @@ class Call:
         *,
         streams: bool = False,
     ) -> Pending:
-        """Send one reverse request, behind the event that says so when it is this call's first."""
+        """Send one reverse request. One for a model or a tool is itself the sign that the call has side effects."""
         self.check()
-        if self.full and command is not ReverseCommand.METRIC_CALL:
-            self._announce_side_effects()
+        if command is not ReverseCommand.METRIC_CALL:
+            self.progress = Progress.SIDE_EFFECTS
         limits = [limit for limit in (timeout_s, self.remaining_s()) if limit is not None]
         pending = self._asks.ask(
             self.id,
@@ -228,17 +227,6 @@ class Call:
             self._asks.withdraw(pending, cancelled.reason)
             raise
         return pending
-
-    def _announce_side_effects(self) -> None:
-        if self.progress is Progress.SIDE_EFFECTS:
-            return
-        with self._emitting:
-            if not self._announced:
-                self._announced = True
-                self._emit(EventKind.SIDE_EFFECTS, None)
-                self.progress = (
-                    Progress.SIDE_EFFECTS
-                )  # last: whoever sees it may count on the event being ahead
 
     def _until(self, timeout_s: float | None) -> float | None:
         return None if timeout_s is None else self._now() + timeout_s

@@ -17,7 +17,7 @@ class EventQueue:
     """Encoded events that were not yet handed to the pipe's outbox, oldest first. Its owner holds the lock.
 
     Progress past the bound replaces the oldest waiting progress, which shows as a gap in `seq`. Items are never
-    dropped: who emits one asks `has_room` first and waits. `started` and `side_effects` come once a call and are
+    dropped: who emits one asks `has_room` first and waits. `started` comes once a call and is
     always kept.
     """
 

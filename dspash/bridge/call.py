@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from dspash.errors import CallCancelledError, CallTimeoutError, ConfigurationError, ReentrancyError
-from dspash_protocol import Event, EventKind, Progress
+from dspash_protocol import Event, Progress
 
 if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
@@ -261,7 +261,7 @@ class Call:
 
     def receive(self, event: Event) -> None:
         """Take an event of the running request."""
-        self.reach(Progress.SIDE_EFFECTS if event.kind == EventKind.SIDE_EFFECTS else Progress.STARTED)
+        self.reach(Progress.STARTED)
         if self.options.on_event is not None and not self.has_ended:
             self.options.on_event(event)
 

@@ -44,7 +44,6 @@ class EventKind(StrEnum):
     ITEM = "item"  # a streamed value: back-pressured, never merged
     PROGRESS = "progress"  # where it stands: the oldest waiting one is merged away
     STARTED = "started"  # the request left the worker's queue
-    SIDE_EFFECTS = "side_effects"  # the request's first LM or tool call is about to be sent
 
 
 class NoticeName(StrEnum):

@@ -78,8 +78,8 @@ GOOD = (
     ),
     Good(
         "an event without data",
-        b'{"id":8,"event":{"kind":"side_effects","seq":1}}',
-        event(8, "side_effects", 1, None),
+        b'{"id":8,"event":{"kind":"started","seq":1}}',
+        event(8, "started", 1, None),
     ),
     Good(
         "an event nobody knows",

@@ -70,12 +70,6 @@ DIALOGUES = (
             ),
             Said(
                 "worker",
-                b'{"id":2,"event":{"kind":"side_effects","seq":0,"data":null}}',
-                event(2, "side_effects", 0, None),
-                "full",
-            ),
-            Said(
-                "worker",
                 b'{"id":-1,"command":"tool.call","args":{"call":2,"name":"search","args":{"query":"tower"}}}',
                 request(-1, "tool.call", {"call": 2, "name": "search", "args": {"query": "tower"}}),
                 "full",
@@ -162,12 +156,6 @@ DIALOGUES = (
             ),
             Said(
                 "worker",
-                b'{"id":2,"event":{"kind":"side_effects","seq":0,"data":null}}',
-                event(2, "side_effects", 0, None),
-                "full",
-            ),
-            Said(
-                "worker",
                 b'{"id":-1,"command":"lm.stream","args":{"call":2,"request":{"model":"default","messages":[{"role":"user",'
                 b'"parts":[{"type":"text","text":"Who?"}]}]},"meta":{"model":"default"}}}',
                 request(
@@ -198,8 +186,8 @@ DIALOGUES = (
             ),
             Said(
                 "worker",
-                b'{"id":2,"event":{"kind":"item","seq":1,"data":{"predictor":"self","field":"answer","text":"Gustave"}}}',
-                event(2, "item", 1, {"predictor": "self", "field": "answer", "text": "Gustave"}),
+                b'{"id":2,"event":{"kind":"item","seq":0,"data":{"predictor":"self","field":"answer","text":"Gustave"}}}',
+                event(2, "item", 0, {"predictor": "self", "field": "answer", "text": "Gustave"}),
                 "full",
             ),
             Said(
