@@ -26,7 +26,7 @@ from dspash_worker.log import say
 from dspash_worker.stdio import Pipes
 from dspash_worker.writer import Writer, WriterState
 
-__all__ = ["Channel", "Ending"]
+__all__ = ["WRITE_DEADLINE_S", "Channel", "Ending"]
 
 READ_BYTES: Final = 256 * 1024
 

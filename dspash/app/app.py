@@ -24,7 +24,7 @@ from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
 from dspash_protocol import Command, Event, EventKind, ReverseCommand
 
-__all__ = ["App"]
+__all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
 
 CALL_TIMEOUT_S: Final = 120.0
 JOB_TIMEOUT_S: Final = 24 * 3600.0  # an optimisation or evaluation as a whole

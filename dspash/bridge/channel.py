@@ -15,7 +15,7 @@ from dspash_protocol import Outbox
 if TYPE_CHECKING:
     from dspash.bridge.pump import Pump
 
-__all__ = ["Channel"]
+__all__ = ["SOCKET_BUFFER_BYTES", "Channel"]
 
 READ_BYTES: Final = 1 << 18
 HIGH_WATER_BYTES: Final = 8 << 20  # a writer that finds more than this waiting waits itself

@@ -14,7 +14,7 @@ from loguru import logger
 
 from dspash.bridge.call import delivering
 
-__all__ = ["Mailbox"]
+__all__ = ["Job", "Mailbox"]
 
 Job: TypeAlias = Callable[[], None]
 

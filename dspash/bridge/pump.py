@@ -14,7 +14,7 @@ from loguru import logger
 
 from dspash.bridge.call import delivering
 
-__all__ = ["READABLE", "WRITABLE", "Flushable", "Pump"]
+__all__ = ["READABLE", "WRITABLE", "Flushable", "Pump", "Ready"]
 
 READABLE: Final = 0x001  # poll(2)'s and epoll(7)'s bits, which are the same
 WRITABLE: Final = 0x004

@@ -17,7 +17,7 @@ from dspash.gateway.offline.task import Field
 from dspash.gateway.offline.tools import best_tool, is_final, read_tools, tool_arguments
 from dspash.gateway.port import JsonMap, JsonValue
 
-__all__ = ["Step", "is_agent", "knows_enough", "next_step", "think"]
+__all__ = ["Step", "Write", "is_agent", "knows_enough", "next_step", "think"]
 
 _STEP: Final = re.compile(r"(?:^\[\[ ## |<)tool_name_\d+", re.MULTILINE)
 Write: TypeAlias = Callable[[Field], JsonValue]

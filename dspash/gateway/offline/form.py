@@ -13,7 +13,7 @@ from dspash.gateway.offline.question import read_question
 from dspash.gateway.offline.span import Kind, find_spans
 from dspash.gateway.offline.tokens import read_words
 
-__all__ = ["Form", "learn_form"]
+__all__ = ["Form", "kind_of", "learn_form"]
 
 _BREVITY: Final = re.compile(
     r"\b(?:short|brief|concise|succinct|terse|few words|\w{1,20} words? (?:or (?:less|fewer)|at most)|single word|"
