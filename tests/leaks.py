@@ -92,6 +92,6 @@ def no_leaks(folder: Path) -> Generator[None, None, None]:
 
 
 def _descriptors() -> Generator[str, None, None]:
-    for entry in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            yield f"descriptor {entry} {os.readlink(f'/proc/self/fd/{entry}')}"
+            yield f"descriptor {entry.name} {entry.readlink()}"
