@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from dspash.bridge.sigchld import heeding_children
+
 __all__ = ["Containment", "ContainmentKind", "find_containment"]
 
 PROBE_TIMEOUT_S: Final = 10.0
+_WORD: Final = "contained"
 
 
 class ContainmentKind(StrEnum):
     """How descendants are held together."""
 
-    PID_NAMESPACE = "pid_namespace"  # bubblewrap: the kernel kills every descendant, whatever it did
-    PROCESS_GROUP = (
-        "process_group"  # a session of its own and a parent-death signal: a daemonised child escapes
-    )
+    PID_NAMESPACE = "pid_namespace"
+    """bubblewrap: the kernel kills every descendant, whatever it did."""
+    PROCESS_GROUP = "process_group"
+    """A session of its own, a parent-death signal, and a search for marked processes once the worker is dead. What a
+    daemonised child of a worker escapes is a SIGKILL of the host itself: nobody is left to search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def find_containment() -> Containment:
 def _problem_with(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(
-            [*command, "--", sys.executable, "-I", "-S", "-c", ""],
+            heeding_children([*command, "--", sys.executable, "-I", "-S", "-c", f"print({_WORD!r})"]),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,
@@ -70,6 +74,6 @@ def _problem_with(command: tuple[str, ...]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    if done.returncode == 0:
+    if _WORD in done.stdout.decode(errors="replace"):  # its exit status may have gone to somebody else
         return ""
     return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"

@@ -13,6 +13,13 @@ _PASSED: Final = frozenset(
         "HOME",
         "LANG",
         "LANGUAGE",
+        "LC_ALL",
+        "LC_COLLATE",
+        "LC_CTYPE",
+        "LC_MESSAGES",
+        "LC_MONETARY",
+        "LC_NUMERIC",
+        "LC_TIME",
         "LD_LIBRARY_PATH",
         "LOGNAME",
         "PATH",
@@ -38,7 +45,7 @@ def worker_environment(extra: Mapping[str, str], *, python_path: tuple[str, ...]
 
     `python_path` are folders that the worker can import from, beside its interpreter's own.
     """
-    env = {name: value for name, value in os.environ.items() if name in _PASSED or name.startswith("LC_")}
+    env = {name: value for name, value in os.environ.items() if name in _PASSED}
     env.update(_SET)
     if python_path:
         env["PYTHONPATH"] = os.pathsep.join(python_path)

@@ -17,6 +17,7 @@ from dspash.bridge.channel import SOCKET_BUFFER_BYTES
 from dspash.bridge.containment import Containment
 from dspash.bridge.descendants import MARK
 from dspash.bridge.process import Group, Namespace, Process
+from dspash.bridge.sigchld import heeding_children
 from dspash.bridge.stderr_tail import StderrTail
 
 __all__ = ["LaunchSpec", "launch"]
@@ -52,9 +53,10 @@ def launch(spec: LaunchSpec) -> tuple[Process, socket.socket]:
         undo.callback(os.close, stderr_read)
         given_away.callback(os.close, stderr_write)
         start = _start_in_namespace if spec.containment.wraps else _start_in_group
+        stderr = StderrTail(stderr_read)
         pid, held_by = start(spec, theirs.fileno(), stderr_write)
         undo.callback(_end_unborn, pid, held_by)
-        process = Process(pid, _open_pidfd(pid), held_by, StderrTail(stderr_read))
+        process = Process(pid, _open_pidfd(pid), held_by, stderr)
         undo.pop_all()
         return process, ours
 
@@ -92,7 +94,7 @@ def _spawn(
     command: list[str], environment: dict[str, str], cwd: str | None, channel: int, stderr: int, *passed: int
 ) -> int:
     popen = subprocess.Popen(
-        command,
+        heeding_children(command),
         stdin=channel,
         stdout=channel,
         stderr=stderr,

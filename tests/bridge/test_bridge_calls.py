@@ -186,15 +186,15 @@ def test_a_call_without_time_is_refused(timeout_s: float) -> None:
         CallOptions(timeout_s)
 
 
-def test_events_say_how_far_a_call_got_and_stop_with_it() -> None:
+def test_events_say_that_a_call_has_started_and_stop_with_it() -> None:
     seen: list[Event] = []
     call = Call("forward", {}, CallOptions(60.0, on_event=seen.append))
-    events = [Event(1, EventKind.STARTED, 0, None), Event(1, EventKind.SIDE_EFFECTS, 1, None)]
+    events = [Event(1, EventKind.STARTED, 0, None), Event(1, EventKind.ITEM, 1, "a piece")]
     call.receive(events[0])
     assert call.progress is Progress.STARTED
+    call.reach(Progress.SIDE_EFFECTS)
     call.receive(events[1])
-    call.reach(Progress.SENT)
     assert call.progress is Progress.SIDE_EFFECTS
     call.succeed(None)
-    call.receive(events[0])
+    call.receive(events[1])
     assert seen == events
