@@ -317,7 +317,7 @@ class Calls:
             self._timers.after(grace_s, self._cancel_all)
 
     def _cancel_all(self) -> None:
-        for request_id in list(self._open):
+        for request_id in reversed(list(self._open)):  # the latest first, or a thread set free would begin it
             self.cancel(request_id, _SHUTTING_DOWN)
         self._timers.after(LAST_GRACE_S, self._give_up)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
@@ -61,7 +62,9 @@ def run(pipes: Pipes, options: Options, load: Callable[[], Domain]) -> ExitCode:
 
     def begin(domain: Domain, workbench: Workbench, import_s: float) -> None:
         if session.is_full:
-            channel.send(Notice(NoticeName.READY, {"pid": os.getpid(), "import_ms": round(import_s * 1000)}))
+            notice = Notice(NoticeName.READY, {"pid": os.getpid(), "import_ms": round(import_s * 1000)})
+            with suppress(ConnectionError):  # the host did not wait, and the process is about to end
+                channel.send(notice)
         calls.begin(stats.added_to(domain), workbench)
 
     def give_up(error: BaseException) -> None:

@@ -145,6 +145,7 @@ def test_cancelling_a_call_withdraws_what_it_asked(shell: ShellHost, scene: str)
     asked = [shell.request().id for _ in range(5 if scene == "aask" else 1)]
     shell.cancel(asking, "enough")
     assert shell.fault(asking).kind is FaultKind.CANCELLED
+    shell.roundtrip()
     assert sorted(cancels(shell)) == sorted(asked)
 
 
