@@ -46,7 +46,6 @@ class Containment:
         return f"{self.kind} ({self.reason})" if self.reason else str(self.kind)
 
 
-@functools.cache
 def find_containment() -> Containment:
     """The strongest kind this machine allows, found by really running it. Takes some 10 ms, once a process."""
     if not sys.platform.startswith("linux"):
@@ -57,23 +56,25 @@ def find_containment() -> Containment:
     problem = ""
     for proc in (("--proc", "/proc"), ()):  # some containers mask /proc, where a fresh one cannot be mounted
         command = (bwrap, "--unshare-pid", "--die-with-parent", "--dev-bind", "/", "/", *proc)
-        problem = _problem_with(command)
+        try:
+            problem = _problem_with(command)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            problem = str(error)  # of this moment, and not remembered
         if not problem:
             return Containment(ContainmentKind.PID_NAMESPACE, command)
     return Containment(ContainmentKind.PROCESS_GROUP, reason=f"bubblewrap does not run here: {problem}")
 
 
+@functools.cache
 def _problem_with(command: tuple[str, ...]) -> str:
-    try:
-        done = subprocess.run(
-            heeding_children([*command, "--", sys.executable, "-I", "-S", "-c", f"print({_WORD!r})"]),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+    """What bubblewrap says against `command`; nothing when it ran. Raises OSError, subprocess.TimeoutExpired."""
+    done = subprocess.run(
+        heeding_children([*command, "--", sys.executable, "-I", "-S", "-c", f"print({_WORD!r})"]),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PROBE_TIMEOUT_S,
+        check=False,
+    )
     if _WORD in done.stdout.decode(errors="replace"):  # its exit status may have gone to somebody else
         return ""
     return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
