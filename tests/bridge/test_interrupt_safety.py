@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
 import signal
@@ -44,7 +45,9 @@ def strike() -> Generator[Callable[[Callable[[], object]], None]]:
 
     seeds = itertools.count()
     before = signal.signal(signal.SIGUSR1, on_signal)
+    gc.disable()  # an interrupt that strikes inside a callback of the collector is swallowed there
     yield until_struck
+    gc.enable()
     signal.signal(signal.SIGUSR1, before)
 
 
