@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Final
 
 from dspash_protocol import Fault, FaultKind, Notice, NoticeName, Role, Session
+from dspash_worker.allocation import keep_large_blocks
 from dspash_worker.calls import Calls
 from dspash_worker.channel import Channel, Ending
 from dspash_worker.dispatcher import Dispatcher
@@ -50,6 +51,7 @@ def run(pipes: Pipes, options: Options, load: Callable[[], Domain]) -> ExitCode:
     `exit.leave` should follow.
     """
     install_hooks()
+    keep_large_blocks()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     signal.signal(signal.SIGINT, _leave_to_host)
     session = Session(Role.WORKER, max_frame=options.max_frame)
