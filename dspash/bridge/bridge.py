@@ -156,8 +156,7 @@ class Bridge:
             is_first = self in open_bridges
             open_bridges.discard(self)
         if is_first:
-            self._end(lambda: ClosedError("app"))
-            self._mailbox.cast(self._shut_down)
+            self._end(lambda: ClosedError("app"), then=self._shut_down)
         if is_delivering():
             return
         if not self._closed.wait(2 * self._options.shutdown_s + CLOSING_S):
@@ -229,20 +228,18 @@ class Bridge:
         self._unmatched_of_the_gone += worker.unmatched_replies
         stderr_tail = "\n".join(death.stderr_tail)
         for call in worker.take_pending():
-            call.fail(
-                WorkerLostError(
-                    generation=worker.generation,
-                    exit=death.exit,
-                    progress=call.progress,
-                    stderr_tail=stderr_tail,
-                    request=call.command,
-                )
+            lost = WorkerLostError(
+                generation=worker.generation,
+                exit=death.exit,
+                progress=call.progress,
+                stderr_tail=stderr_tail,
+                request=call.command,
             )
+            call.fail(lost if self._ended_by is None else self._ended_by())
 
     def gave_up(self, report: CrashReport) -> None:
         """No worker will come back: nobody waits for one."""
-        self._end(lambda: SupervisorGaveUpError(report))
-        self._supervisor.stop()
+        self._end(lambda: SupervisorGaveUpError(report), then=self._supervisor.stop)
 
     # --- routing ---
 
@@ -321,12 +318,16 @@ class Bridge:
                 self._options.cancel_grace_s, functools.partial(self._supervisor.overran, worker, call)
             )
 
-    def _end(self, error: Callable[[], BridgeError]) -> None:
-        """Refuse all calls from now on, and fail those that are open. The first reason given stays."""
-        self._ended_by = self._ended_by or error
+    def _end(self, error: Callable[[], BridgeError], *, then: Callable[[], None]) -> None:
+        """Refuse all calls from now on, have `then` done, and fail those that are open. The first reason stays.
+
+        In this order: a callback of one of these calls may wait for the end of it all.
+        """
+        self._ended_by = ended_by = self._ended_by or error
         self._pool.close()
+        self._mailbox.cast(then)
         for call in self._deadlines.drain():
-            call.fail(self._ended_by())
+            call.fail(ended_by())
 
     def _shut_down(self) -> None:
         with contextlib.ExitStack() as always:

@@ -42,14 +42,15 @@ class Checkup:
         self._looks.pop(worker, None)
 
     def _vitals(self, worker: Worker, phase: Phase, silent_s: float) -> Vitals | None:
-        """One look; None when the process is gone already."""
+        """One look; None when the process is gone already, or cannot be told busy from idle yet: that takes two."""
         try:
             process = psutil.Process(worker.process.pid)
             times, state = process.cpu_times(), ProcessState.from_word(process.status())
         except psutil.Error:
             return None
         now, used_s = time.monotonic(), times.user + times.system
-        before_at, before_s = self._looks.get(worker, (now, used_s))
+        before = self._looks.get(worker)
         self._looks[worker] = (now, used_s)
-        share = (used_s - before_s) / (now - before_at) if now > before_at else 0.0
-        return Vitals(phase, silent_s, share, state)
+        if before is None or before[0] >= now:
+            return None
+        return Vitals(phase, silent_s, (used_s - before[1]) / (now - before[0]), state)

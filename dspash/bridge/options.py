@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,7 +60,13 @@ class BridgeOptions:
         )
         for name in ("cancel_grace_s", "retire_grace_s", "shutdown_s"):
             value: float = getattr(self, name)
-            _require(value >= 0, name, f"{value} is no duration", "give seconds, 0 or more")
+            _require(0 <= value < math.inf, name, f"{value} is no duration", "give seconds, 0 or more")
+        _require(
+            shutil.which(self.python) is not None,
+            "python",
+            f"{self.python!r} is no program",
+            "give an interpreter that has dspash",
+        )
 
 
 def _require(holds: bool, path: str, problem: str, way_out: str) -> None:  # noqa: FBT001 - an assertion's shape

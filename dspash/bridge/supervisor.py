@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Supervisor", "SupervisorOwner"]
 
-LOOK_S: Final = 1.0  # between looks at the workers' health
+LOOK_S: Final = 1.0  # between looks at the workers' health, at most
+SHORTEST_LOOK_S: Final = 0.05
 DRAIN_LOOK_S: Final = 0.02  # between looks whether a worker's last calls have ended
 DYING_S: Final = (
     0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
@@ -107,6 +108,7 @@ class Supervisor:
         self._definitions = definitions
         self._owner = owner
         self._checkup = Checkup(options.liveness)
+        self._look_s = min(LOOK_S, max(SHORTEST_LOOK_S, options.liveness.heartbeat_s))
         self._history = RestartHistory()
         self._generations: dict[str, int] = {}
         self._alive: list[Worker] = []  # every generation that was started and not buried
@@ -156,7 +158,7 @@ class Supervisor:
         """Start every child and begin to watch them. From any thread."""
         for child_id in self._children:
             self._mailbox.cast(functools.partial(self._start_child, child_id))
-        self._mailbox.cast_after(LOOK_S, self._look)
+        self._mailbox.cast_after(self._look_s, self._look)
 
     def ready(self, worker: Worker) -> None:
         """The worker takes calls. If it was to take another's place, that one may go."""
@@ -294,7 +296,7 @@ class Supervisor:
         """Look at the workers once the pump has read what waits: heartbeats do, when it is the host that stood still."""
         if not self._stopping:
             self._pump.run(functools.partial(self._mailbox.cast, self._look_at_all))
-            self._mailbox.cast_after(LOOK_S, self._look)
+            self._mailbox.cast_after(self._look_s, self._look)
 
     def _look_at_all(self) -> None:
         for worker in self.alive:
