@@ -36,7 +36,6 @@ _PASSED: Final = frozenset(
 _SET: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "true",  # otherwise DSPy fetches a price map over the network at its first LM call
     "PYTHONFAULTHANDLER": "1",  # a crash in native code leaves its Python stack on stderr
-    "PYTHONUNBUFFERED": "1",
 }
 
 
