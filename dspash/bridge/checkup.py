@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 import psutil
 
@@ -11,6 +12,10 @@ from dspash.bridge.worker_state import WorkerState
 from dspash.supervision import Hung, LivenessLimits, Phase, ProcessState, StartFailed, Vitals, judge
 
 __all__ = ["Checkup"]
+
+SHARE_OVER_S: Final = (
+    0.5  # the kernel counts CPU time in ticks of 10 ms: over less, a busy worker may seem idle
+)
 
 
 class Checkup:
@@ -49,8 +54,8 @@ class Checkup:
         except psutil.Error:
             return None
         now, used_s = time.monotonic(), times.user + times.system
-        before = self._looks.get(worker)
-        self._looks[worker] = (now, used_s)
-        if before is None or before[0] >= now:
+        before_at, before_s = self._looks.setdefault(worker, (now, used_s))
+        if now - before_at < SHARE_OVER_S:
             return None
-        return Vitals(phase, silent_s, (used_s - before[1]) / (now - before[0]), state)
+        self._looks[worker] = (now, used_s)
+        return Vitals(phase, silent_s, (used_s - before_s) / (now - before_at), state)
