@@ -82,6 +82,7 @@ class Calls:
         self._asks = asks
         self._timers = timers
         self._threads: CallThreads[_Ticket] = CallThreads(concurrency, self._serve)
+        asks.on_wait, asks.on_answer = self._threads.lend, self._threads.take_back
         self._lock = threading.Lock()
         self._open: dict[int, _Ticket] = {}
         self._unanswered = 0  # open ones, and those being answered
@@ -100,7 +101,7 @@ class Calls:
 
     @property
     def concurrency(self) -> int:
-        """How many can run at a time."""
+        """How many can run at a time, beside those that wait for the host."""
         return self._threads.count
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,10 +46,17 @@ class Pending:
 
 
 class ReverseRequests:
-    """The table of pending reverse requests, by id. Ids count down from -1 and are never used again."""
+    """The table of pending reverse requests, by id. Ids count down from -1 and are never used again.
+
+    `on_wait` is called when a call begins to wait for the host, with its first request, and `on_answer` when it has
+    none left; from any thread, and both must be quick.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.on_wait: Callable[[], None] = _nothing
+        self.on_answer: Callable[[], None] = _nothing
+        self._asking: dict[int, int] = {}  # how many requests of each call are pending
         self._lock = threading.Lock()
         self._pending: dict[int, Pending] = {}
         self._last_id = 0
@@ -87,6 +94,10 @@ class ReverseRequests:
             self._last_id -= 1
             pending = Pending(self._last_id, call_id, inbox, streams)
             self._pending[pending.id] = pending
+            begins = call_id not in self._asking
+            self._asking[call_id] = self._asking.get(call_id, 0) + 1
+        if begins:
+            self.on_wait()
         timeout_ms = None if timeout_s is None else round(min(max(0.0, timeout_s * 1000), MAX_TIMEOUT_MS))
         try:
             self._channel.send(Request(pending.id, command, args, timeout_ms, traceparent))
@@ -108,6 +119,9 @@ class ReverseRequests:
             ended = [pending for pending in self._pending.values() if pending.call_id == call_id]
             for pending in ended:
                 del self._pending[pending.id]
+            self._asking.pop(call_id, None)
+        if ended:
+            self.on_answer()
         for pending in ended:
             self._send_cancel(pending, reason)  # first: what waits may end the call as soon as it is woken
             pending.inbox.put(Failure(CallCancelled(reason)))
@@ -119,6 +133,7 @@ class ReverseRequests:
             self._closed = True
             ended = list(self._pending.values())
             self._pending.clear()
+            self._asking.clear()
         for pending in ended:
             pending.inbox.put(Failure(ConnectionError("the pipe to the host is gone")))
 
@@ -153,7 +168,17 @@ class ReverseRequests:
 
     def _drop(self, request_id: int) -> Pending | None:
         with self._lock:
-            return self._pending.pop(request_id, None)
+            pending = self._pending.pop(request_id, None)
+            if pending is None:
+                return None
+            left = self._asking[pending.call_id] - 1
+            if left:
+                self._asking[pending.call_id] = left
+            else:
+                del self._asking[pending.call_id]
+        if not left:
+            self.on_answer()
+        return pending
 
     def _count_unexpected(self, request_id: int) -> None:
         if self._last_id <= request_id < 0:
@@ -166,3 +191,7 @@ class ReverseRequests:
             self._channel.send(Cancel(pending.id, reason))
         except (ConnectionError, LocalProtocolError):
             pass  # the host is gone, or the session over: nobody is left to answer
+
+
+def _nothing() -> None:
+    """What happens when nobody wants to know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
 
 import pytest
@@ -56,3 +57,79 @@ def test_as_many_items_run_at_once_as_there_are_threads() -> None:
     for item in range(4):
         threads.submit(item)
     assert together.wait(BOUND_S) in range(5)
+
+
+def test_an_item_that_waits_for_the_host_lends_its_slot_however_deep_they_nest() -> None:
+    depth = 40
+    done: SimpleQueue[int] = SimpleQueue()
+    answered = [threading.Event() for _ in range(depth + 1)]
+
+    def serve(level: int) -> None:
+        if level < depth:
+            threads.lend()
+            threads.submit(level + 1)  # what the host's tool asks of this very worker
+            assert answered[level + 1].wait(BOUND_S)
+            threads.take_back()
+        answered[level].set()
+        done.put(level)
+
+    threads = CallThreads(1, serve)
+    threads.submit(0)
+    assert [done.get(timeout=BOUND_S) for _ in range(depth + 1)] == list(range(depth, -1, -1))
+
+
+def test_no_more_items_run_than_there_are_slots_and_loans() -> None:
+    running: SimpleQueue[str] = SimpleQueue()
+    go_on = {name: threading.Event() for name in ("lender", "guest", "third")}
+
+    def serve(name: str) -> None:
+        if name == "lender":
+            threads.lend()
+        running.put(name)
+        assert go_on[name].wait(BOUND_S)
+        if name == "lender":
+            threads.take_back()
+            running.put("lender again")
+            assert go_on["third"].wait(BOUND_S)
+
+    threads = CallThreads(1, serve)
+    for name in go_on:
+        threads.submit(name)
+    assert {running.get(timeout=BOUND_S) for _ in range(2)} == {"lender", "guest"}
+    assert running.empty()  # the third has to wait: one slot, one loan
+    go_on["lender"].set()
+    assert running.get(timeout=BOUND_S) == "lender again"
+    go_on["guest"].set()  # its slot is the lender's, which is back
+    wait_until_running(threads, 1)
+    assert running.empty()
+    go_on["third"].set()
+    assert running.get(timeout=BOUND_S) == "third"
+
+
+def test_threads_that_were_only_lent_end_when_there_is_nothing_to_do() -> None:
+    before = threading.active_count()
+    go_on, inside = threading.Event(), threading.Barrier(7)
+
+    def serve(_item: int) -> None:
+        threads.lend()
+        inside.wait(BOUND_S)
+        assert go_on.wait(BOUND_S)
+        threads.take_back()
+
+    threads = CallThreads(2, serve)
+    for item in range(6):
+        threads.submit(item)
+    inside.wait(BOUND_S)
+    assert threading.active_count() == before + 6
+    go_on.set()
+    end = time.monotonic() + BOUND_S
+    while threading.active_count() > before + 2:
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def wait_until_running(threads: CallThreads[str], count: int) -> None:
+    end = time.monotonic() + BOUND_S
+    while threads._running != count:
+        assert time.monotonic() < end
+        time.sleep(0.001)
