@@ -19,6 +19,7 @@ from dspash_protocol import (
     Received,
     Reply,
     Session,
+    Spinning,
     State,
 )
 from dspash_worker.events import EventQueue
@@ -73,6 +74,7 @@ class Channel:
         self._writer = Writer(pipes.writing, on_backlog=self._wake_reader, now=now)
         self._ending: Ending | None = None
         self._stopping = False
+        self._spinning = Spinning()
         self._reader: int | None = None
         self.forked = False
         self._wake_reading, self._wake_writing = os.pipe()
@@ -173,10 +175,11 @@ class Channel:
 
     def _read_on(self, receive: Callable[[Received], None]) -> None:
         """Look for the next request for a moment when all were answered, as a host that waits for each sends it then."""
-        until = self._now() + SPIN_S
-        while not self._session.owed and self._ending is None and self._now() < until:
-            if self._read(receive):
-                until = self._now() + SPIN_S
+        while not self._session.owed and self._ending is None and self._spinning.is_due():
+            until = self._now() + SPIN_S
+            while not (found := self._read(receive)) and self._now() < until:
+                continue
+            self._spinning.tell(paid_off=found)
 
     def _read(self, receive: Callable[[Received], None]) -> bool:
         """Take in what has come; whether there was anything."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from dspash_protocol import Outbox
+from dspash_protocol import Outbox, Spinning
 
 if TYPE_CHECKING:
     from dspash.bridge.pump import Pump
@@ -44,6 +44,7 @@ class Channel:
         self._pump = pump
         self._on_backlog = on_backlog
         self._outbox = Outbox()
+        self._spinning = Spinning()
         # Taken by itself, never through its condition: the latter enters and leaves in Python code, where Ctrl-C can
         # strike between the lock and the block, and the lock would stay taken for ever.
         self._lock = threading.Lock()
@@ -118,11 +119,13 @@ class Channel:
 
     def await_data(self) -> bytes | None:
         """What has arrived or arrives within ARRIVAL_S; otherwise as read."""
+        if not self._spinning.is_due():
+            return self._receive(0)
         until = time.perf_counter() + SPIN_S
-        while (data := self._receive(socket.MSG_DONTWAIT)) is None:
-            if time.perf_counter() >= until:
-                return self._receive(0)
-        return data
+        while (data := self._receive(socket.MSG_DONTWAIT)) is None and time.perf_counter() < until:
+            continue
+        self._spinning.tell(paid_off=data is not None)
+        return self._receive(0) if data is None else data
 
     def end_writing(self) -> None:
         """Tell the peer that nothing more comes; its answers can still be read."""

@@ -49,6 +49,7 @@ from dspash_protocol.messages import (
 )
 from dspash_protocol.outbox import Outbox
 from dspash_protocol.session import PROTOCOL_VERSION, Defect, Received, Session
+from dspash_protocol.spinning import Spinning
 from dspash_protocol.states import TRANSITIONS, Role, Signal, State
 from dspash_protocol.values import (
     BYTES_TAG,
@@ -110,6 +111,7 @@ __all__ = [
     "Role",
     "Session",
     "Signal",
+    "Spinning",
     "State",
     "TruncatedFrameError",
     "WireMap",
