@@ -34,8 +34,8 @@ READ_BYTES: Final = 256 * 1024
 WRITE_DEADLINE_S: Final = 60.0
 """How long the pipe may take nothing while bytes wait: time enough for a host stopped by hand or by a debugger."""
 
-SPIN_S: Final = 50e-6
-"""How long to look for a request before sleeping: to be woken on another CPU costs as much (35 µs on a virtual one)."""
+SPIN_S: Final = 150e-6
+"""How long to look for a request before sleeping: to be woken on another CPU costs 35 to 50 µs, and each end pays."""
 
 LAST_WRITE_DEADLINE_S: Final = 2.0
 """The same once the worker has said all it has to say, and would otherwise be gone."""
