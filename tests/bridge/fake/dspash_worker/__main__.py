@@ -70,11 +70,11 @@ def write(data: bytes) -> None:
 
 def ask(call_id: int, command: str, args: dict[str, Any]) -> Any:
     request_id = next(ask_ids)
-    answers[request_id] = queue.SimpleQueue()
+    inbox = answers[request_id] = queue.SimpleQueue()
     say(Request(request_id, command, {**args, "call": call_id}))
     while True:
         try:
-            reply = answers[request_id].get(timeout=0.02)  # a cancellation can be raised in between
+            reply = inbox.get(timeout=0.02)  # a cancellation can be raised in between
             break
         except queue.Empty:
             continue
@@ -244,14 +244,13 @@ def echo_slowly(request: Request) -> None:
 def break_ask(request: Request) -> None:
     """A reverse request that the protocol does not allow, answered with a fault."""
     payload = b'{"id": -77, "command": 5, "args": {}}'
-    answers[-77] = queue.SimpleQueue()
-    session._open.setdefault(request.id, session._codec)
-    threading.Thread(target=_await_fault, args=(request,), daemon=True).start()
+    inbox = answers[-77] = queue.SimpleQueue()
+    threading.Thread(target=_await_fault, args=(request, inbox), daemon=True).start()
     write(struct.pack(">I", len(payload)) + payload)
 
 
-def _await_fault(request: Request) -> None:
-    reply = answers[-77].get(timeout=10)
+def _await_fault(request: Request, inbox: queue.SimpleQueue[Any]) -> None:
+    reply = inbox.get(timeout=10)
     say(Result(request.id, reply.fault.kind if isinstance(reply, ErrorReply) else "a result"))
 
 
