@@ -8,7 +8,6 @@ from __future__ import annotations
 from dspash_protocol.codec import Codec, codec_of, decode, encode
 from dspash_protocol.commands import (
     DEFINING_COMMANDS,
-    PLAIN_COMMANDS,
     Command,
     EventKind,
     NoticeName,
@@ -72,7 +71,6 @@ __all__ = [
     "MAX_VALUE_DEPTH",
     "MIN_FRAME",
     "MIN_INTEGER",
-    "PLAIN_COMMANDS",
     "PROTOCOL_VERSION",
     "RESERVED_KEYS",
     "RETRYABLE_KINDS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DEFINING_COMMANDS", "PLAIN_COMMANDS", "Command", "EventKind", "NoticeName", "ReverseCommand"]
+__all__ = ["DEFINING_COMMANDS", "Command", "EventKind", "NoticeName", "ReverseCommand"]
 
 
 class Command(StrEnum):
@@ -59,15 +59,3 @@ DEFINING_COMMANDS = frozenset(
     {Command.CONFIGURE, Command.CREATE_MODULE, Command.CREATE_PROGRAM, Command.LOAD_STATE, Command.DELETE}
 )
 """What a worker must have been told before it can serve: replayed, in order, to one that starts anew."""
-
-PLAIN_COMMANDS = frozenset(
-    {
-        Command.CONFIGURE,
-        Command.CREATE_MODULE,
-        Command.CREATE_PROGRAM,
-        Command.OPTIMIZE,
-        Command.EXECUTE,
-        Command.FORWARD,
-    }
-)
-"""The six of the plain protocol's origin; the others are answered in plain mode too."""
