@@ -30,7 +30,6 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "ProgramError",
-    "ProtocolError",
     "ReentrancyError",
     "ReportLike",
     "SupervisorGaveUpError",
@@ -205,14 +204,6 @@ class FrameTooLargeError(BridgeError):
         super().__init__(
             f"a message of {size} bytes is over the limit of {limit}; send less or raise the frame limit"
         )
-
-
-class ProtocolError(BridgeError):
-    """The worker sent something the protocol does not allow; `detail` says what. Report it."""
-
-    def __init__(self, detail: str) -> None:
-        self.detail = detail
-        super().__init__(f"the worker broke the protocol: {detail}; please report this")
 
 
 class ReentrancyError(BridgeError):

@@ -26,7 +26,6 @@ from dspash.errors import (
     NotFoundError,
     OverloadedError,
     ProgramError,
-    ProtocolError,
     ReentrancyError,
     SupervisorGaveUpError,
     ToolCallError,
@@ -98,10 +97,6 @@ LINES: list[tuple[DspashError, str]] = [
     (
         FrameTooLargeError(size=70, limit=64),
         "a message of 70 bytes is over the limit of 64; send less or raise the frame limit",
-    ),
-    (
-        ProtocolError("a reply to request 7, which nobody made"),
-        "the worker broke the protocol: a reply to request 7, which nobody made; please report this",
     ),
     (
         ReentrancyError(call="app.call()", instead="use app.submit()"),

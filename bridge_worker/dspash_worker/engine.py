@@ -153,8 +153,12 @@ def _args_of(request: lm15.Request) -> dict[str, Any]:
     validate_request(request)
     meta: dict[str, Any] = {"model": request.model}
     call = current_lm_call()
-    if call is not None and call.rollout_id is not None:
-        meta["rollout_id"] = call.rollout_id
+    if call is not None:
+        if call.rollout_id is not None:
+            meta["rollout_id"] = call.rollout_id
+        # The first sample has no number: a cache must not tell it from the only one of a request without `n`.
+        if sample := call.next_sample():
+            meta["sample"] = sample
     return {"request": request_to_dict(request), "meta": meta}
 
 

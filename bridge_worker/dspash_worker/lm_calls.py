@@ -20,10 +20,17 @@ FAULT: Final = "fault"
 
 @dataclass(slots=True)
 class LMCall:
-    """One running `lm(...)`: its rollout, and the usage that its engine has reported so far."""
+    """One running `lm(...)`: its rollout, how many samples it has asked for, and the usage reported so far."""
 
     rollout_id: int | None
+    samples: int = 0
     usage: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def next_sample(self) -> int:
+        """Return the number of one more sample, from 0. DSPy asks for `n` completions one after the other."""
+        number = self.samples
+        self.samples += 1
+        return number
 
 
 _current: Final[ContextVar[LMCall | None]] = ContextVar("dspash_lm_call", default=None)

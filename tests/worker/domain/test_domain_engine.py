@@ -93,7 +93,23 @@ def test_several_completions_are_several_requests(scripted: Any) -> None:
     )
     answer = worker.call("forward", module_id="m", inputs={"q": "?"}, detail=True)
     assert answer["completions"] == [{"answer": "a"}, {"answer": "b"}]
-    assert len(worker.last.asked) == 2
+    assert [args["meta"] for _, args in worker.last.asked] == [
+        {"model": "scripted"},
+        {"model": "scripted", "sample": 1},
+    ]
+
+
+def test_samples_are_counted_anew_in_every_call_of_a_model() -> None:
+    call = LocalCall(
+        Command.FORWARD,
+        {},
+        answers={ReverseCommand.LM_COMPLETE: lambda _args: completion(chat_text(answer="x"))},
+    )
+    with LocalWorker().workbench.context(cast("Any", call)):
+        predict = dspy.Predict("question -> answer", n=3, temperature=1.0)
+        predict(question="?")
+        asyncio.run(predict.acall(question="?"))
+    assert [args["meta"].get("sample") for _, args in call.asked] == [None, 1, 2, None, 1, 2]
 
 
 def test_stated_capabilities_shape_the_prompt(scripted: Any) -> None:
