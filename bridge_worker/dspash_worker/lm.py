@@ -11,6 +11,7 @@ import dspy
 from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine
 from dspash_worker.history import History
 from dspash_worker.lm_calls import NotedLM
+from dspash_worker.providers import check_provider
 from dspash_worker.refusal import invalid, invalid_value, pick, unknown_key
 from dspash_worker.secret_texts import keep_secret
 
@@ -92,7 +93,7 @@ class LanguageModels:
         client = {name: _text(given, name, path) for name in _CLIENT_OPTIONS if given.get(name) is not None}
         keep_secret(text for name, text in client.items() if name == "api_key")
         name = model if not provider or model.startswith(f"{provider}/") else f"{provider}/{model}"
-        return NotedLM(
+        lm = NotedLM(
             name,
             notes=self.history,
             model_type=_text(given, "model_type", path, "chat"),  # DSPy refuses what it does not know
@@ -100,6 +101,8 @@ class LanguageModels:
             **client,
             **check_lm_options(options, path),
         )
+        check_provider(lm, f"{path}.provider" if provider else f"{path}.model")
+        return lm
 
     def _through_host(self, model: str, stated: Capabilities, options: dict[str, Any]) -> dspy.LM:
         return NotedLM(

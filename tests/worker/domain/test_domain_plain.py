@@ -103,6 +103,41 @@ def test_what_does_not_fit_is_refused_by_its_place(lm: Any, path: str) -> None:
     assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, path)
 
 
+@pytest.mark.parametrize(
+    ("lm", "path", "way_out"),
+    [
+        ({"provider": "OpenAI", "model": "gpt-4"}, "$.lm.provider", "openai"),
+        ({"provider": "antropic", "model": "claude"}, "$.lm.provider", "anthropic"),
+        ({"model": "my-organisation/model"}, "$.lm.model", "provider/model"),
+        ({"model": "a-model-of-nobody"}, "$.lm.model", "provider/model"),
+    ],
+)
+def test_a_model_that_nobody_serves_is_refused_before_it_is_called(
+    lm: dict[str, str], path: str, way_out: str
+) -> None:
+    fault = LocalWorker(full=False).fault("configure", lm={**lm, "api_key": KEY})
+    assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, path)
+    assert way_out in fault.message
+    assert KEY not in str(fault.to_map())
+
+
+@pytest.mark.parametrize("model", ["gpt-4", "openai/gpt-4", "ollama_chat/llama3", "mistral/mistral-small"])
+def test_a_model_that_dspy_or_litellm_serves_is_taken(model: str) -> None:
+    assert LocalWorker(full=False).call("configure", lm={"model": model, "api_key": KEY}) == {
+        "status": "configured"
+    }
+
+
+def test_without_litellm_its_providers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(**_options: str) -> None:
+        raise ImportError("litellm")
+
+    monkeypatch.setattr("dspash_worker.providers.get_litellm", absent)
+    fault = LocalWorker(full=False).fault("configure", lm={"model": "mistral/mistral-small"})
+    assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, "$.lm.model")
+    assert "LiteLLM" in fault.message
+
+
 def test_without_a_model_the_program_is_told_so() -> None:
     worker = LocalWorker(full=False)
     worker.call("create_module", id="m", type="predict", signature="q -> a")
