@@ -5,7 +5,6 @@ from __future__ import annotations
 from dspash.bridge.ask import Ask, current_ask
 from dspash.bridge.bridge import AskHandler, Bridge
 from dspash.bridge.call import Call, CallFuture, CallOptions
-from dspash.bridge.containment import Containment, ContainmentKind, find_containment
 from dspash.bridge.options import BridgeOptions
 from dspash.bridge.status import BridgeStatus, WorkerStatus
 
@@ -18,9 +17,6 @@ __all__ = [
     "Call",
     "CallFuture",
     "CallOptions",
-    "Containment",
-    "ContainmentKind",
     "WorkerStatus",
     "current_ask",
-    "find_containment",
 ]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from dspash.bridge.channel import SOCKET_BUFFER_BYTES
-from dspash.bridge.containment import Containment
 from dspash.bridge.descendants import MARK
 from dspash.bridge.process import Group, Namespace, Process
-from dspash.bridge.sigchld import heeding_children
 from dspash.bridge.stderr_tail import StderrTail
+from dspash.sandbox.containment import Containment
+from dspash.sandbox.sigchld import heeding_children
 
 __all__ = ["LaunchSpec", "launch"]
 

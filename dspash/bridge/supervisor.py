@@ -13,11 +13,11 @@ from loguru import logger
 
 from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.checkup import Checkup
-from dspash.bridge.containment import Containment, ContainmentKind, find_containment
 from dspash.bridge.environment import worker_environment
 from dspash.bridge.launch import LaunchSpec, launch
 from dspash.bridge.worker import Listener, Worker
 from dspash.bridge.worker_state import WorkerState
+from dspash.sandbox.containment import Containment, ContainmentKind, find_containment
 from dspash.supervision import (
     ChildSpec,
     CrashReport,

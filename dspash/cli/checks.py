@@ -14,8 +14,8 @@ from typing import Final
 
 from dspash.app import App
 from dspash.app import open as open_app
-from dspash.bridge import Containment, ContainmentKind, find_containment
 from dspash.errors import DspashError, SupervisorGaveUpError
+from dspash.sandbox import Containment, ContainmentKind, find_containment
 
 __all__ = [
     "Check",

@@ -17,12 +17,12 @@ import psutil
 import pytest
 
 from dspash.bridge import launch as launching
-from dspash.bridge.containment import Containment, ContainmentKind, _problem_with, find_containment
 from dspash.bridge.descendants import MARK, end_marked, find_marked
 from dspash.bridge.environment import worker_environment
 from dspash.bridge.launch import LaunchSpec, launch
 from dspash.bridge.process import Group, Process
 from dspash.bridge.stderr_tail import LINE_BYTES, LINES, StderrTail
+from dspash.sandbox.containment import Containment, ContainmentKind, _problem_with, find_containment
 from dspash.supervision import Exited, ReapedElsewhere, Signalled
 from tests.leaks import wait_until
 

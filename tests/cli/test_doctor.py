@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dspash.bridge import Containment, ContainmentKind
 from dspash.cli.checks import (
     NEWEST_DSPY,
     OLDEST_DSPY,
@@ -19,6 +18,7 @@ from dspash.cli.checks import (
     check_worker,
 )
 from dspash.cli.entry import run
+from dspash.sandbox import Containment, ContainmentKind
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dspash.bridge.sigchld import heeding_children
+from dspash.sandbox.sigchld import heeding_children
 
 __all__ = ["Containment", "ContainmentKind", "find_containment"]
 
