@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from dspash_protocol import (
     Command,
@@ -28,12 +29,15 @@ from dspash_worker.unsendable import fault_of_unsendable
 
 __all__ = ["Call", "CallCancelled", "ItemStream"]
 
+_arrivals: Final = itertools.count(1)
+
 
 class Call:
     """All that the domain may know of the outside while it serves one request.
 
     Its methods may be used from any thread, those that user code started included. Once the call was cancelled, its
-    deadline has passed or it has ended, they raise CallCancelled.
+    deadline has passed or it has ended, they raise CallCancelled. Calls are made in the order in which their requests
+    arrive, and `arrival` numbers them.
     """
 
     __slots__ = (
@@ -45,6 +49,7 @@ class Call:
         "_now",
         "_seq",
         "args",
+        "arrival",
         "cancellation",
         "command",
         "events",
@@ -66,6 +71,7 @@ class Call:
     ) -> None:
         self.request = request
         self.id = request.id
+        self.arrival = next(_arrivals)
         self.command = command
         self.args = request.args
         self.full = full  # whether the session speaks the full protocol

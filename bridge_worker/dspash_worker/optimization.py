@@ -70,7 +70,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
         _strip(improved)
         judged = _judge(improved, job, definition.title)
     if new_id is not None:
-        workbench.add(definition.with_module(improved, id=new_id))
+        workbench.add(call, definition.with_module(improved, id=new_id))
     return {
         "optimized_program": {"modules": summarise(improved), "state": dump(improved)},
         "score": None if judged is None else judged.score,
@@ -111,7 +111,7 @@ def _read_program(workbench: Workbench, call: Call) -> Definition:
     if any(definition.id == name for definition in workbench.definitions()):
         return workbench.definition(call, name)
     definition = define_program(workbench, call, raw, name, "$.program")
-    workbench.add(definition)
+    workbench.add(call, definition)
     return definition
 
 

@@ -17,21 +17,30 @@ LOOK_S: Final = 0.05
 
 
 class Promise(Generic[T]):
-    """A value under way. `earlier` is what stood under the same name before, until this one is kept."""
+    """A value under way, asked for by the request that arrived as the `arrival`-th.
 
-    def __init__(self, earlier: Promise[T] | None = None) -> None:
+    `earlier` is what stood under the same name before, until this one is kept.
+    """
+
+    def __init__(self, arrival: int, earlier: Promise[T] | None = None) -> None:
+        self.arrival = arrival
         self.earlier = earlier
         self._value: T | None = None
         self._fault: Fault | None = None
         self._settled = threading.Event()
 
     def __repr__(self) -> str:
-        return f"<Promise {'settled' if self._settled.is_set() else 'open'}>"
+        return f"<Promise {self.arrival} {'settled' if self._settled.is_set() else 'open'}>"
 
     @property
-    def broken(self) -> bool:
-        """Whether it ended in a fault."""
-        return self._fault is not None
+    def is_open(self) -> bool:
+        """Whether it is neither kept nor broken yet."""
+        return not self._settled.is_set()
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why it is broken, if it is."""
+        return self._fault
 
     @property
     def value(self) -> T | None:
@@ -45,18 +54,33 @@ class Promise(Generic[T]):
         self._settled.set()
 
     def breach(self, fault: Fault) -> None:
-        """There will be no value: whoever waits gets this fault."""
+        """There will be no value: what stood before stands on, and where that is nothing, whoever waits gets this fault."""
         self._fault = fault
         self._settled.set()
 
     def wait(self, call: Call) -> T | None:
-        """Return the value. Raises FaultError when the promise is broken, CallCancelled when `call` is."""
+        """Return the value, or what stood before if the promise is broken; None when the name stands for nothing.
+
+        Raises FaultError when the promise is broken and nothing stood before, CallCancelled when `call` is.
+        """
+        told: Fault | None = None
+        promise: Promise[T] | None = self
+        while promise is not None:
+            promise.wait_until_settled(call)
+            if promise.fault is None:
+                break
+            told = told or promise.fault
+            promise = promise.earlier
+        value = promise.value if promise is not None else None
+        if value is None and told is not None:
+            raise FaultError(told)
+        return value
+
+    def wait_until_settled(self, call: Call) -> None:
+        """Return once it is kept or broken. Raises CallCancelled when `call` is."""
         while not self._settled.is_set():
             call.check()
             self._settled.wait(LOOK_S)
-        if self._fault is not None:
-            raise FaultError(self._fault)
-        return self._value
 
 
 class Promises(Generic[T]):
@@ -69,16 +93,23 @@ class Promises(Generic[T]):
     def __repr__(self) -> str:
         return f"<Promises names={len(self._latest)}>"
 
-    def make(self, name: str) -> Promise[T]:
+    def make(self, name: str, *, arrival: int) -> Promise[T]:
         """Promise a new value under `name`; from now on it is what the name stands for."""
         with self._lock:
-            promise = self._latest[name] = Promise(self._latest.get(name))
+            promise = self._latest[name] = Promise(arrival, self._latest.get(name))
             return promise
 
-    def find(self, name: str) -> Promise[T] | None:
-        """Return the latest promise under `name`."""
+    def find(self, name: str, *, arrival: int) -> Promise[T] | None:
+        """Return what the request that arrived as the `arrival`-th has to go by: the latest promise under `name`.
+
+        One that is open and was asked for later, or by that very request, is passed over: it may not begin before that
+        request has ended, and the two would wait for each other.
+        """
         with self._lock:
-            return self._latest.get(name)
+            promise = self._latest.get(name)
+            while promise is not None and promise.is_open and promise.arrival >= arrival:
+                promise = promise.earlier
+            return promise
 
     def settled(self) -> list[tuple[str, T]]:
         """Return the names and values that are there now, in the order in which the names were first given."""
@@ -88,20 +119,19 @@ class Promises(Generic[T]):
 
     def keep(self, name: str, promise: Promise[T], value: T | None) -> None:
         """Keep `promise`; a name that now stands for nothing is forgotten."""
-        promise.keep(value)
-        if value is None:
-            with self._lock:
-                if self._latest.get(name) is promise:
-                    del self._latest[name]
+        with self._lock:
+            promise.keep(value)
+            if value is None and self._latest.get(name) is promise:
+                del self._latest[name]
 
     def breach(self, name: str, promise: Promise[T], fault: Fault) -> None:
         """Break `promise`: the name stands for what it stood for before, if that is still the latest word."""
-        promise.breach(fault)
         with self._lock:
+            promise.breach(fault)
             if self._latest.get(name) is not promise:
                 return
             earlier = promise.earlier
-            while earlier is not None and earlier.broken:
+            while earlier is not None and earlier.fault is not None:
                 earlier = earlier.earlier
             if earlier is None:
                 del self._latest[name]

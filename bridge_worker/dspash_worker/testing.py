@@ -37,7 +37,7 @@ class LocalCall:
         answers: Mapping[ReverseCommand, Callable[[Mapping[str, Any]], Any]] | None = None,
     ) -> None:
         check_value(args)
-        self.id = next(self._ids)
+        self.id = self.arrival = next(self._ids)
         self.command = command
         self.args = args
         self.full = full

@@ -52,9 +52,8 @@ class Workbench:
         self._definitions: Promises[Definition] = Promises()
         self._reserved: dict[int, Promise[Any]] = {}
         self._lock = threading.Lock()
-        self._configuration.keep(
-            _CONFIGURATION, self._configuration.make(_CONFIGURATION), Configuration(lm=default)
-        )
+        unasked = self._configuration.make(_CONFIGURATION, arrival=0)
+        self._configuration.keep(_CONFIGURATION, unasked, Configuration(lm=default))
 
     def __repr__(self) -> str:
         return f"<Workbench full={self.full} definitions={self._definitions!r} open={len(self._reserved)}>"
@@ -65,7 +64,7 @@ class Workbench:
         """Promise what `call`, which defines something, will define. Quick. Raises FaultError for a missing id."""
         promises, name = self._subject_of(call)
         with self._lock:
-            self._reserved[call.id] = promises.make(name)
+            self._reserved[call.id] = promises.make(name, arrival=call.arrival)
 
     def abandon(self, call: Call, fault: Fault) -> None:
         """Break the promise of a call that ended before its handler ran."""
@@ -82,7 +81,8 @@ class Workbench:
 
         promises, name = self._subject_of(call)
         with self._lock:
-            promise: Promise[Any] = self._reserved.pop(call.id, None) or promises.make(name)
+            reserved = self._reserved.pop(call.id, None)
+        promise: Promise[Any] = reserved or promises.make(name, arrival=call.arrival)
         try:
             yield promise
         except BaseException as error:
@@ -107,14 +107,14 @@ class Workbench:
     # --- what there is ---
 
     def configuration(self, call: Call) -> Configuration:
-        """Return how the worker is configured, once what was asked before `call` is done."""
-        promise = self._configuration.find(_CONFIGURATION)
+        """Return how the worker is configured, once what arrived before `call` is done."""
+        promise = self._configuration.find(_CONFIGURATION, arrival=call.arrival)
         found = promise.wait(call) if promise is not None else None
         return found or Configuration()
 
     def definition(self, call: Call, id: str) -> Definition:
-        """Return what stands under `id`. Raises FaultError when nothing does, or what was promised failed."""
-        promise = self._definitions.find(id)
+        """Return what stands under `id`, once what arrived before `call` is done. Raises FaultError when nothing does."""
+        promise = self._definitions.find(id, arrival=call.arrival)
         found = promise.wait(call) if promise is not None else None
         return found or self._never_created(id)
 
@@ -126,9 +126,10 @@ class Workbench:
         """Return all that is defined by now."""
         return [definition for _, definition in self._definitions.settled()]
 
-    def add(self, definition: Definition) -> None:
-        """Put a definition that no request was promised for, such as an optimizer's result."""
-        self._definitions.keep(definition.id, self._definitions.make(definition.id), definition)
+    def add(self, call: Call, definition: Definition) -> None:
+        """Put a definition that `call` never promised, such as an optimizer's result."""
+        promise = self._definitions.make(definition.id, arrival=call.arrival)
+        self._definitions.keep(definition.id, promise, definition)
 
     # --- running ---
 

@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -17,8 +18,8 @@ class WorkerError(Exception):
 class Worker:
     """One worker process. `codec` is a module with `dumps` and `loads`, such as json or msgpack."""
 
-    def __init__(self, codec: Any = json, **options: Any) -> None:
-        command = [sys.executable, "-P", "-m", "dspash_worker"]
+    def __init__(self, codec: Any = json, *, command_line: Sequence[str] = (), **options: Any) -> None:
+        command = [sys.executable, "-P", "-m", "dspash_worker", *command_line]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -28,17 +29,26 @@ class Worker:
 
     def call(self, command: str, args: dict[str, Any]) -> Any:
         """Ask, wait for the answer, return its result."""
-        request = {"id": next(self.ids), "command": command, "args": args}
-        payload = self.codec.dumps(request)
-        payload = payload.encode() if isinstance(payload, str) else payload
-        self.requests.write(struct.pack(">I", len(payload)) + payload)
-        self.requests.flush()
-        (length,) = struct.unpack(">I", self.read(4))
-        answer = self.codec.loads(self.read(length))
-        assert answer["id"] == request["id"], "one request at a time, so this is its answer"
+        request_id = self.send(command, args)
+        answer = self.receive()
+        assert answer["id"] == request_id, "one request at a time, so this is its answer"
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer["result"]
+
+    def send(self, command: str, args: dict[str, Any], **more: Any) -> int:
+        """Ask, with `more` keys of a request if need be; return the request's id."""
+        request_id = next(self.ids)
+        payload = self.codec.dumps({"id": request_id, "command": command, "args": args, **more})
+        payload = payload.encode() if isinstance(payload, str) else payload
+        self.requests.write(struct.pack(">I", len(payload)) + payload)
+        self.requests.flush()
+        return request_id
+
+    def receive(self) -> dict[str, Any]:
+        """Wait for the next answer, whichever request it belongs to."""
+        (length,) = struct.unpack(">I", self.read(4))
+        return self.codec.loads(self.read(length))
 
     def read(self, count: int) -> bytes:
         """Return just `count` bytes, however they arrive."""

@@ -94,6 +94,54 @@ def test_what_stood_before_a_failed_definition_stands_again(bench: Workbench) ->
     assert run(bench, call_of(Command.EXECUTE, program_id="p", inputs={})) == {"n": 1}
 
 
+def test_a_definition_that_fails_changes_nothing_for_those_who_wait_for_it(bench: Workbench) -> None:
+    run(bench, call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {'n': 1}"))
+    failing = [call_of(Command.CREATE_PROGRAM, id="p", forward_fn=text) for text in ("result = (", "no (")]
+    for create in failing:
+        bench.reserve(cast("Any", create))
+    waiting = InThread(lambda: run(bench, call_of(Command.EXECUTE, program_id="p", inputs={})))
+    assert waiting.waits
+    for create in failing:
+        with pytest.raises(FaultError):
+            run(bench, create)
+    assert waiting.end() == {"n": 1}
+
+
+def test_a_configuration_that_fails_changes_nothing_for_the_next(bench: Workbench) -> None:
+    failing = call_of(Command.CONFIGURE, adapter="none such")
+    bench.reserve(cast("Any", failing))
+    following = call_of(Command.CONFIGURE, settings={"max_errors": 3})
+    bench.reserve(cast("Any", following))
+    waiting = InThread(lambda: run(bench, following))
+    with pytest.raises(FaultError):
+        run(bench, failing)
+    assert waiting.end() == {"status": "configured"}
+
+
+def test_a_call_never_waits_for_a_definition_that_arrived_after_it(bench: Workbench) -> None:
+    """It would for ever where that definition waits for the call's thread."""
+    run(bench, call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {'n': 1}"))
+    execute = call_of(Command.EXECUTE, program_id="p", inputs={})
+    early = call_of(Command.EXECUTE, program_id="later", inputs={})
+    later = [
+        call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {'n': 2}"),
+        call_of(Command.CREATE_PROGRAM, id="later", forward_fn="result = {'n': 2}"),
+        call_of(Command.CONFIGURE, settings={"num_threads": 1}),
+    ]
+    for definition in later:
+        bench.reserve(cast("Any", definition))
+    assert InThread(lambda: run(bench, execute)).end() == {"n": 1}
+    assert "was never created" in str(InThread(lambda: run(bench, early)).end())
+
+
+def test_a_definition_never_waits_for_itself(bench: Workbench) -> None:
+    create = call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {}", modules=[{"id": "p"}])
+    bench.reserve(cast("Any", create))
+    outcome = InThread(lambda: run(bench, create)).end()
+    assert isinstance(outcome, FaultError)
+    assert outcome.fault.kind is FaultKind.NOT_FOUND
+
+
 def test_definitions_count_in_the_order_of_their_arrival(bench: Workbench) -> None:
     first = call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {'n': 1}")
     second = call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {'n': 2}")
@@ -171,21 +219,21 @@ def test_configurations_add_up_and_unknown_keys_are_refused(offline: LocalWorker
 def test_names_that_stand_for_nothing_are_not_kept() -> None:
     promises: Promises[int] = Promises()
     for number in range(100):
-        promise = promises.make(str(number))
+        promise = promises.make(str(number), arrival=number)
         promises.breach(str(number), promise, Fault(FaultKind.CANCELLED, ""))
-    kept = promises.make("a")
+    kept = promises.make("a", arrival=100)
     promises.keep("a", kept, 1)
-    gone = promises.make("a")
+    gone = promises.make("a", arrival=101)
     promises.keep("a", gone, None)
     assert repr(promises) == "<Promises names=0>"
-    assert promises.find("a") is None
+    assert promises.find("a", arrival=102) is None
 
 
 def test_earlier_definitions_are_let_go(bench: Workbench) -> None:
     promises: Promises[int] = Promises()
     for number in range(5):
-        promise = promises.make("a")
+        promise = promises.make("a", arrival=number)
         promises.keep("a", promise, number)
-    latest = promises.find("a")
+    latest = promises.find("a", arrival=5)
     assert latest is not None
     assert (latest.value, latest.earlier) == (4, None)
