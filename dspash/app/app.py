@@ -22,6 +22,7 @@ from dspash.bridge import Bridge, BridgeOptions, BridgeStatus, Call, CallOptions
 from dspash.errors import DspashError, OverloadedError
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
+from dspash.supervision.validation import require_period
 from dspash_protocol import Command, Event, EventKind, ReverseCommand
 
 __all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
@@ -365,8 +366,10 @@ class App:
         options = self._call_options
         if timeout_s is not None or sticky is not None or owner is not None or on_event is not None:
             limit_s = options.timeout_s if timeout_s is None else timeout_s
+            require_period("timeout_s", limit_s)
             options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event)
-        return self._bridge.submit(command, args, options, wait=wait)
+        # An error that names the command shows its text, not the member of an enumeration.
+        return self._bridge.submit(str(command), args, options, wait=wait)
 
     async def _awaited(self, command: str, args: Mapping[str, Any], **options: Any) -> Any:
         try:

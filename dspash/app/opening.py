@@ -7,11 +7,13 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
 from dspash.bridge import BridgeOptions
+from dspash.errors import ConfigurationError
 from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimits
+from dspash.supervision.validation import require_count, require_name, require_period
 
 __all__ = ["aopen", "open"]
 
@@ -60,6 +62,21 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 
     Raises ConfigurationError naming the argument that is wrong.
     """
+    require_name("lm", lm)
+    # Checked by the names they have here: the classes that keep them have other ones.
+    for name, period in {
+        "timeout_s": timeout_s,
+        "heartbeat_s": heartbeat_s,
+        "boot_timeout_s": boot_timeout_s,
+        "period_s": period_s,
+        "max_age_s": max_age_s,
+    }.items():
+        if period is not None:
+            require_period(name, period)
+    require_count("max_restarts", max_restarts)
+    for name, count in {"max_calls": max_calls, "max_memory_mb": max_memory_mb}.items():
+        if count is not None:
+            require_count(name, count, least=1)
     recycling = RecyclingLimits(
         max_calls=max_calls,
         max_age_s=max_age_s,
@@ -70,8 +87,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         workers=workers,
         concurrency=concurrency,
         max_queue=max_queue,
-        python_path=tuple(os.fspath(folder) for folder in python_path),
-        environment=dict(env or {}),
+        python_path=_folders(python_path),
+        environment=_variables(env),
         cwd=None if cwd is None else os.fspath(cwd),
         contain=contain,
         cancel_grace_s=cancel_grace_s,
@@ -84,6 +101,20 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         **{name: value for name, value in settings.items() if value is not None},
     )
     return App(options, lm=lm, timeout_s=timeout_s)
+
+
+def _folders(python_path: object) -> tuple[str, ...]:
+    """The folders as text. One string is refused: it is a sequence, too, of letters."""
+    if isinstance(python_path, str) or not isinstance(python_path, Sequence):
+        problem = f"{type(python_path).__name__} is no list of folders"
+        raise ConfigurationError("python_path", problem, "give a list, also for one folder")
+    return tuple(os.fspath(folder) for folder in cast("Sequence[str | os.PathLike[str]]", python_path))
+
+
+def _variables(env: object) -> dict[str, str]:
+    if env is not None and not isinstance(env, Mapping):
+        raise ConfigurationError("env", f"{type(env).__name__} is no map", "give variables by name")
+    return dict(cast("Mapping[str, str]", env or {}))
 
 
 @asynccontextmanager

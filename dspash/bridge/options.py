@@ -7,10 +7,11 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dspash.errors import ConfigurationError
 from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimits
-from dspash_protocol import MAX_FRAME
+from dspash_protocol import MAX_FRAME, MIN_FRAME
 
 __all__ = ["BridgeOptions"]
 
@@ -42,31 +43,45 @@ class BridgeOptions:
     recycling: RecyclingLimits = field(default_factory=RecyclingLimits)
 
     def __post_init__(self) -> None:
-        _require(self.workers >= 1, "workers", f"{self.workers} is not a number of workers", "give 1 or more")
-        _require(
-            self.concurrency >= 1,
-            "concurrency",
-            f"{self.concurrency} calls at a time serve none",
-            "give 1 or more",
-        )
-        _require(
-            self.max_queue >= 0, "max_queue", f"{self.max_queue} is negative", "give 0 for no queue, or more"
-        )
-        _require(
-            self.max_frame >= 4096,
-            "max_frame",
-            f"{self.max_frame} bytes are too few for hello",
-            "give 4096 or more",
-        )
+        for name, least in (("workers", 1), ("concurrency", 1), ("max_queue", 0), ("max_frame", MIN_FRAME)):
+            count: object = getattr(self, name)
+            _require(
+                _is_count(count, least), name, f"{count!r} is no count", f"give an integer, {least} or more"
+            )
         for name in ("cancel_grace_s", "retire_grace_s", "shutdown_s"):
-            value: float = getattr(self, name)
-            _require(0 <= value < math.inf, name, f"{value} is no duration", "give seconds, 0 or more")
+            value: object = getattr(self, name)
+            _require(_is_duration(value), name, f"{value!r} is no duration", "give seconds, 0 or more")
         _require(
             shutil.which(self.python) is not None,
             "python",
             f"{self.python!r} is no program",
             "give an interpreter that has dspash",
         )
+        _require(
+            self.cwd is None or Path(self.cwd).is_dir(),
+            "cwd",
+            f"{self.cwd!r} is no folder",
+            "give one that exists",
+        )
+        for name, text in self.environment.items():
+            _require_variable(name, text)
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _require_variable(name: object, text: object) -> None:
+    """Raise ConfigurationError for a variable that no process can have: spawning would fail, again and again."""
+    path = f"env[{name!r}]"
+    named = isinstance(name, str) and name != "" and not {"=", "\0"} & set(name)
+    _require(named, path, "this cannot name a variable", "give text without '='")
+    fits = isinstance(text, str) and "\0" not in text
+    _require(fits, path, f"{type(text).__name__} is no value of a variable", "give text without NUL")
 
 
 def _require(holds: bool, path: str, problem: str, way_out: str) -> None:  # noqa: FBT001 - an assertion's shape
