@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         InternalWorkerError,
         InvalidInputError,
         InvalidRequestError,
+        LimitExceededError,
         LMCallError,
         NotFoundError,
         OverloadedError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         WorkerFaultError,
         WorkerLostError,
     )
+    from dspash.usage import Isolation, Usage
     from dspash_protocol import Progress
 
 __all__ = [
@@ -73,7 +75,9 @@ __all__ = [
     "InternalWorkerError",
     "InvalidInputError",
     "InvalidRequestError",
+    "Isolation",
     "LMCallError",
+    "LimitExceededError",
     "Metric",
     "Module",
     "NotFoundError",
@@ -91,6 +95,7 @@ __all__ = [
     "UnavailableError",
     "UnknownCommandError",
     "UnserialisableError",
+    "Usage",
     "WorkerFaultError",
     "WorkerLostError",
     "WorkerStatus",
@@ -103,6 +108,7 @@ _HOMES: Final = {
         "App Evaluation ExampleResult Metric Module Prediction Program Runnable Stream Token aopen open".split()
     ),
     "dspash.bridge": ["BridgeStatus", "WorkerStatus"],
+    "dspash.usage": ["Isolation", "Usage"],
     "dspash_protocol": ["Progress"],
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from typing import Any, ClassVar, Final, Protocol
 
+from dspash.usage import Isolation, Usage
 from dspash_protocol.faults import FaultKind, Progress
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "InvalidInputError",
     "InvalidRequestError",
     "LMCallError",
+    "LimitExceededError",
     "NotFoundError",
     "OverloadedError",
     "ProgramError",
@@ -67,9 +69,13 @@ class ReportLike(Protocol):
 class DspashError(Exception):
     """Anything dspash raises; `str()` is one line with the way out, details are attributes.
 
-    `retryable` means that making the same call again is safe and may succeed. Pickles and copies keep every
-    attribute. Catch a subclass to act; catch this one at the edge of an application, to report it.
+    `retryable` means that making the same call again is safe and may succeed. `usage` and `isolation` are those of the
+    call that it ended, where one was sent. Pickles and copies keep every attribute. Catch a subclass to act; catch this
+    one at the edge of an application, to report it.
     """
+
+    usage: Usage | None = None
+    isolation: Isolation | None = None
 
     def __init__(self, summary: str, *, retryable: bool = False) -> None:
         self.retryable = retryable
@@ -167,6 +173,39 @@ class OverloadedError(BridgeError):
             f"{queued} calls are queued and the limit is {limit}; retry later, or open with more workers"
             " or a longer queue",
             retryable=True,
+        )
+
+
+class LimitExceededError(BridgeError):
+    """A call went past a limit of its own and was ended; nothing else was.
+
+    `limit` names it (`memory`, `cpu`, `wall` …), `setting` is the field of `Limits` that sets it, empty where none does.
+    `used` and `allowed` are in the `unit` of that field; `used` is None where only the system knows how much it was.
+    Fix the program, or allow it more. Retry is safe unless it reached side_effects.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: str,
+        used: float | None,
+        allowed: float,
+        unit: str = "",
+        setting: str = "",
+        progress: Progress = Progress.STARTED,
+    ) -> None:
+        self.limit = limit
+        self.used = used
+        self.allowed = allowed
+        self.unit = unit
+        self.setting = setting
+        self.progress = progress
+        of = f" {unit}" if unit else ""
+        reached = "all" if used is None else f"{used:.4g}{of}"
+        way_out = f"fix the program or allow more with Limits({setting}=…)" if setting else "fix the program"
+        super().__init__(
+            f"the call was ended by its {limit} limit: it used {reached} of {allowed:.4g}{of};"
+            f" {way_out}; {_repeat_advice(progress)}"
         )
 
 

@@ -22,6 +22,7 @@ from dspash.errors import (
     InternalWorkerError,
     InvalidInputError,
     InvalidRequestError,
+    LimitExceededError,
     LMCallError,
     NotFoundError,
     OverloadedError,
@@ -85,6 +86,20 @@ LINES: list[tuple[DspashError, str]] = [
     (
         OverloadedError(queued=100, limit=100),
         "100 calls are queued and the limit is 100; retry later, or open with more workers or a longer queue",
+    ),
+    (
+        LimitExceededError(
+            limit="memory",
+            used=612.25,
+            allowed=512,
+            unit="MiB",
+            setting="memory_mb",
+            progress=Progress.STARTED,
+        ),
+        (
+            "the call was ended by its memory limit: it used 612.2 MiB of 512 MiB; fix the program or allow more with"
+            " Limits(memory_mb=…); the call got as far as started, so repeating it is safe"
+        ),
     ),
     (
         SupervisorGaveUpError(REPORT),

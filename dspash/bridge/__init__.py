@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dspash.bridge.ask import Ask, current_ask
-from dspash.bridge.bridge import AskHandler, Bridge
+from dspash.bridge.ask_server import AskHandler
+from dspash.bridge.bridge import Bridge
 from dspash.bridge.call import Call, CallFuture, CallOptions
 from dspash.bridge.options import BridgeOptions
 from dspash.bridge.status import BridgeStatus, WorkerStatus

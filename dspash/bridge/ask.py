@@ -18,6 +18,7 @@ from dspash_protocol import (
     InvalidValueError,
     Request,
     Result,
+    ReverseCommand,
     check_value,
 )
 
@@ -52,6 +53,7 @@ class Ask:
         self._id = request.id
         self._seq = 0
         self._cancelled = False
+        self._is_lm_wait = False  # whether the call's account counts the time until its answer
 
     def __repr__(self) -> str:
         return f"<Ask {self._id} {self.command} for {self.call!r}>"
@@ -64,6 +66,21 @@ class Ask:
     def cancel(self) -> None:
         """The worker wants no answer any more; a handler that looks will stop."""
         self._cancelled = True
+
+    def begin(self) -> None:
+        """Count it for its call. It has just arrived."""
+        if self.call is not None:
+            if self.command.startswith("lm."):
+                self._is_lm_wait = True
+                self.call.account.lm_asked()
+            elif self.command == ReverseCommand.TOOL_CALL:
+                self.call.account.tool_asked()
+
+    def end(self) -> None:
+        """Its call waits for it no longer."""
+        if self._is_lm_wait and self.call is not None:
+            self._is_lm_wait = False
+            self.call.account.lm_answered()
 
     def remaining_s(self) -> float:
         """Seconds until the answer is of no use."""

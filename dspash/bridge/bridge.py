@@ -7,18 +7,19 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask, current_ask
+from dspash.bridge.ask_server import AskHandler, AskServer
 from dspash.bridge.call import Call, CallOptions, Standing, is_delivering
 from dspash.bridge.deadlines import Deadlines
 from dspash.bridge.definitions import Definitions, copy_of
-from dspash.bridge.elastic import ElasticThreads
 from dspash.bridge.lifetimes import open_bridges
 from dspash.bridge.mailbox import Mailbox
 from dspash.bridge.options import BridgeOptions
+from dspash.bridge.overrun import Overrun
 from dspash.bridge.pool import Pool
 from dspash.bridge.pump import Pump
 from dspash.bridge.status import BridgeStatus, WorkerStatus
@@ -34,12 +35,10 @@ from dspash.errors import (
     SupervisorGaveUpError,
     WorkerLostError,
 )
-from dspash.supervision import CrashReport, Death
-from dspash_protocol import DEFINING_COMMANDS, Command, Fault, FaultKind, Progress, ReverseCommand
+from dspash.supervision import CrashReport, Death, ProtocolBroken
+from dspash_protocol import DEFINING_COMMANDS, Command, Progress, ReverseCommand
 
-__all__ = ["AskHandler", "Bridge"]
-
-AskHandler: TypeAlias = Callable[[Ask], Any]
+__all__ = ["Bridge"]
 
 _ASIDE: Final = frozenset(map(str, (Command.PING, Command.STATS, Command.LIST, Command.INSPECT_HISTORY)))
 """Commands a worker answers between others; they need no slot."""
@@ -65,8 +64,7 @@ class Bridge:
     ) -> None:
         """Serve what workers ask by `handlers`; those of `quick` commands compute, and never wait for anything."""
         self._options = options
-        self._handlers: dict[str, AskHandler] = {str(command): serve for command, serve in handlers.items()}
-        self._quick = frozenset(map(str, quick))
+        self._asks = AskServer(handlers, quick=quick)
         self._recycle_at = options.recycling.max_calls
         self._ended_by: Callable[[], BridgeError] | None = (
             None  # what calls are refused with, once it is over
@@ -78,8 +76,6 @@ class Bridge:
         self._unmatched_of_the_gone = 0
         self.definitions = Definitions()
         self._pool: Pool[Worker] = Pool(concurrency=options.concurrency, max_queue=options.max_queue)
-        self._lm_threads = ElasticThreads("dspash-lm")
-        self._tool_threads = ElasticThreads("dspash-tool")
         with contextlib.ExitStack() as undo:
             self._pump = Pump("dspash-pump")
             undo.callback(self._pump.close)
@@ -164,8 +160,7 @@ class Bridge:
             for worker in self._supervisor.alive:
                 worker.process.kill()
         self._mailbox.join()
-        self._lm_threads.close()
-        self._tool_threads.close()
+        self._asks.close()
 
     def abandon_in_fork(self, parent: int) -> None:
         """In a fork's copy: nothing here is its own. The workers must see the end when their real host ends."""
@@ -196,20 +191,12 @@ class Bridge:
             self._mailbox.cast(functools.partial(self._supervisor.recycle_if_used_up, worker))
 
     def worker_asked(self, worker: Worker, ask: Ask) -> None:
-        """It wants something of the host: find who serves it, on a thread that may wait."""
-        handler = self._handlers.get(ask.command)
-        if handler is None:
-            offered = ", ".join(sorted(self._handlers))
-            problem = f"{ask.command!r} is not offered here; there are {offered}"
-            ask.fail(Fault(FaultKind.UNKNOWN_COMMAND, problem))
-            return
-        serve = functools.partial(ask.serve, handler)
-        if ask.command in self._quick and worker.hand_to_caller(ask, serve):
-            return
-        threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
-        if not threads.start(serve):
-            problem = "too many requests of workers are being served"
-            ask.fail(Fault(FaultKind.UNAVAILABLE, problem, retryable=True))
+        """It wants something of the host."""
+        self._asks.serve(worker, ask)
+
+    def worker_overran(self, worker: Worker, overrun: Overrun) -> None:
+        """It went past a budget, which no worker of the pool has."""
+        worker.kill(ProtocolBroken(f"it went past its {overrun.limit} limit"))
 
     def worker_lost(self, worker: Worker) -> None:
         """Its pipe has ended."""
@@ -253,7 +240,7 @@ class Bridge:
         call.on_abandon = self._abandon
         if command in DEFINING_COMMANDS:
             call.args = copy_of(args)  # what is sent now and told to other workers later is one and the same
-            call.on_success = self._record
+            call.on_outcome = self._record
         elif command in _OF_THE_BRIDGE:
             raise ConfigurationError("command", f"{command!r} is the bridge's own", "use open and close")
         return call
@@ -300,9 +287,9 @@ class Bridge:
         if call.worker is None or worker.withdraw(call):
             self._serve(worker, self._pool.release(worker))
 
-    def _record(self, call: Call) -> None:
+    def _record(self, call: Call, error: BaseException | None) -> None:
         """Remember what a worker has accepted, and have the others told."""
-        if call.worker is not None:
+        if error is None and call.worker is not None:
             self.definitions.append(call.command, call.args, accepted_by=call.worker.follower)
             self._mailbox.cast(self._supervisor.spread_definitions)
 

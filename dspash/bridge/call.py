@@ -10,15 +10,32 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from dspash.errors import CallCancelledError, CallTimeoutError, ConfigurationError, ReentrancyError
+from dspash.bridge.account import Account
+from dspash.errors import (
+    CallCancelledError,
+    CallTimeoutError,
+    ConfigurationError,
+    DspashError,
+    ReentrancyError,
+)
+from dspash.usage import Isolation, Usage
 from dspash_protocol import Event, Progress
 
 if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
-__all__ = ["Call", "CallFuture", "CallOptions", "Standing", "delivering", "is_delivering"]
+__all__ = [
+    "Call",
+    "CallFuture",
+    "CallOptions",
+    "Measured",
+    "OnOutcome",
+    "Standing",
+    "delivering",
+    "is_delivering",
+]
 
 _serials: Final = itertools.count(1)
 _cancelling: Final = threading.Lock()  # decides who of several cancels a call; held for a comparison
@@ -140,12 +157,27 @@ class CallFuture(Future[Any]):
             call.worker.lead(call)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a worker that one call had to itself; None what was not."""
+
+    cpu_s: float | None = None
+    peak_memory_bytes: int | None = None
+
+
 class Standing(Enum):
     """What a call needs to be sent."""
 
     ORDINARY = "ordinary"  # a free slot
     ASIDE = "aside"  # room: it is too small to need a slot
     NESTED = "nested"  # nothing: it is made on behalf of one that holds a slot, and both could wait for ever
+
+
+OnOutcome: TypeAlias = "Callable[[Call, BaseException | None], BaseException | None]"
+"""Told of an outcome before anybody else: None for a result, else the error; may return an error to end with instead.
+
+Of two endings at the same moment both may be told, and one is without effect.
+"""
 
 
 class Call:
@@ -156,14 +188,17 @@ class Call:
     """
 
     __slots__ = (
+        "account",
         "args",
         "command",
         "deadline",
         "future",
+        "isolation",
         "limit_s",
+        "measured",
         "on_abandon",
         "on_end",
-        "on_success",
+        "on_outcome",
         "options",
         "progress",
         "request_id",
@@ -191,8 +226,11 @@ class Call:
         self.progress = Progress.NOT_SENT
         self.worker: Worker | None = None
         self.request_id: int | None = None
+        self.account = Account()
         self.future = CallFuture(self)
-        self.on_success: Callable[[Call], None] | None = None  # before the caller hears of it
+        self.measured = Measured()  # of its worker, where it had one to itself
+        self.isolation: Isolation | None = None
+        self.on_outcome: OnOutcome | None = None
         self.on_end: Callable[[Call], None] | None = None
         self.on_abandon: Callable[[Call, str], None] | None = None
 
@@ -204,6 +242,12 @@ class Call:
     def has_ended(self) -> bool:
         """Whether the outcome is decided."""
         return self.future.has_ended
+
+    @property
+    def usage(self) -> Usage:
+        """What it has used so far, or has used."""
+        measured = self.measured
+        return self.account.usage(cpu_s=measured.cpu_s, peak_memory_bytes=measured.peak_memory_bytes)
 
     def remaining_s(self) -> float:
         """Seconds to the deadline; negative past it."""
@@ -225,8 +269,9 @@ class Call:
 
     def succeed(self, value: Any) -> bool:
         """End with a result."""
-        if self.on_success is not None and not self.has_ended:
-            self.on_success(self)
+        error = self._settle(None)
+        if error is not None:
+            return self._end_with(error)
         try:
             self.future.set_result(value)
         except InvalidStateError:
@@ -236,12 +281,7 @@ class Call:
 
     def fail(self, error: BaseException) -> bool:
         """End with an error."""
-        try:
-            self.future.set_exception(error)
-        except InvalidStateError:
-            return False
-        self._tidy()
-        return True
+        return self._end_with(self._settle(error) or error)
 
     def give_up(self, error: BaseException, reason: str) -> bool:
         """End with an error of the host's own, and have the worker told to stop."""
@@ -254,7 +294,10 @@ class Call:
 
     def cancel(self, reason: str) -> bool:
         """End as cancelled, and have the worker told to stop."""
-        if not self.future.end_cancelled(CallCancelledError(reason=reason, progress=self.progress)):
+        error = CallCancelledError(reason=reason, progress=self.progress)
+        self._settle(error)
+        self._sign(error)
+        if not self.future.end_cancelled(error):
             return False
         self._tidy()
         return self._abandon(reason)
@@ -264,6 +307,26 @@ class Call:
         self.reach(Progress.STARTED)
         if self.options.on_event is not None and not self.has_ended:
             self.options.on_event(event)
+
+    def _settle(self, error: BaseException | None) -> BaseException | None:
+        """Close the account; the error to end with instead, if there is one."""
+        if self.has_ended:
+            return None
+        self.account.close()
+        return None if self.on_outcome is None else self.on_outcome(self, error)
+
+    def _end_with(self, error: BaseException) -> bool:
+        self._sign(error)
+        try:
+            self.future.set_exception(error)
+        except InvalidStateError:
+            return False
+        self._tidy()
+        return True
+
+    def _sign(self, error: BaseException) -> None:
+        if isinstance(error, DspashError) and self.worker is not None and not self.has_ended:
+            error.usage, error.isolation = self.usage, self.isolation
 
     def _tidy(self) -> None:
         self.future.let_go()

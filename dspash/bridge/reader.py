@@ -11,7 +11,9 @@ from loguru import logger
 
 from dspash.bridge.call import Call, delivering
 from dspash.bridge.channel import Channel
+from dspash.bridge.overrun import LimitOverrun, Overrun
 from dspash.bridge.pump import READABLE, WRITABLE, Pump
+from dspash.bridge.stream_budget import SLICE_BYTES, StreamBudget
 from dspash_protocol import BrokenFramingError, Received, Session, TruncatedFrameError
 
 __all__ = ["Reader"]
@@ -27,7 +29,8 @@ class Reader:
     A reply that is read by the thread that waits for it need not wake the pump first: one switch of threads of two.
 
     `on_message` is told of each message in turn. `on_end` is told once, after the last: with None when the pipe or the
-    process has ended, else with what was wrong. Both run on the thread that reads, and must return soon.
+    process has ended, else with what was wrong. `on_overrun` is told when the peer has gone past its `budget`, after
+    which nothing more is taken in. All run on the thread that reads, and must return soon.
     """
 
     def __init__(
@@ -38,12 +41,16 @@ class Reader:
         *,
         on_message: Callable[[Received], None],
         on_end: Callable[[str | None], None],
+        on_overrun: Callable[[Overrun], None],
+        budget: StreamBudget | None = None,
     ) -> None:
         self._channel = channel
         self._session = session
         self._pump = pump
         self._on_message = on_message
         self._on_end = on_end
+        self._on_overrun = on_overrun
+        self._budget = budget
         self._reading = threading.Lock()  # held by the one thread that takes messages in
         self._over = False  # nothing more is taken in
         self._exited = False  # the process has ended
@@ -187,7 +194,10 @@ class Reader:
         self.heard_at = time.monotonic()
         try:
             if data:
-                self._hand_on(self._session.receive(data))
+                if self._budget is None:
+                    self._hand_on(self._session.receive(data))
+                else:
+                    self._take_in_slices(data, self._budget)
                 return
             self._session.receive_eof()
         except TruncatedFrameError:
@@ -197,6 +207,21 @@ class Reader:
             self._end(str(error))
             return
         self._end(None)
+
+    def _take_in_slices(self, data: bytes, budget: StreamBudget) -> None:
+        """Take in `data` until the budget is spent: no more of it is decoded than that."""
+        with memoryview(data) as view:
+            for start in range(0, len(view), SLICE_BYTES):
+                if self._over:
+                    return
+                piece = view[start : start + SLICE_BYTES]
+                messages = self._session.receive(piece)
+                try:
+                    budget.take(len(piece), len(messages), mid_frame=self._session.is_mid_frame)
+                except LimitOverrun as error:
+                    self._on_overrun(error.overrun)
+                    return
+                self._hand_on(messages)
 
     def _hand_on(self, messages: Iterable[Received]) -> None:
         for message in messages:

@@ -21,6 +21,7 @@ class StderrTail:
         self._fd = fd
         self._lines: deque[bytes] = deque(maxlen=LINES)
         self._line = b""
+        self.bytes_read = 0
 
     def __repr__(self) -> str:
         return f"<StderrTail lines={len(self._lines)}>"
@@ -43,6 +44,7 @@ class StderrTail:
             return True
         except OSError:
             return False
+        self.bytes_read += len(data)
         *whole, rest = data.split(b"\n")
         for piece in whole:
             self._lines.append((self._line + piece)[:LINE_BYTES])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask
 from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
+from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
 from dspash.bridge.pending import PendingCalls
 from dspash.bridge.process import Process
 from dspash.bridge.reader import Reader
@@ -28,6 +29,7 @@ from dspash_protocol import (
     ErrorReply,
     Event,
     Fault,
+    FaultKind,
     InvalidValueError,
     LocalProtocolError,
     Message,
@@ -49,8 +51,11 @@ if TYPE_CHECKING:
 
     from dspash.bridge.definitions import Definition, Definitions
     from dspash.bridge.pump import Pump
+    from dspash.bridge.stream_budget import StreamBudget
 
 __all__ = ["Listener", "Worker"]
+
+_MIB: Final = 1024 * 1024
 
 
 class Listener(Protocol):
@@ -59,11 +64,16 @@ class Listener(Protocol):
     def worker_ready(self, worker: Worker) -> None: ...
     def worker_replied(self, worker: Worker) -> None: ...
     def worker_asked(self, worker: Worker, ask: Ask) -> None: ...
+    def worker_overran(self, worker: Worker, overrun: Overrun) -> None: ...
     def worker_lost(self, worker: Worker) -> None: ...
 
 
 class Worker:
-    """Sends calls and takes replies. Any thread may send; the Reader says who receives."""
+    """Sends calls and takes replies. Any thread may send; the Reader says who receives.
+
+    With a `budget` it is not trusted: whatever the protocol does not allow, and what goes past the budget, is the end of
+    it. Without, a frame that makes no sense costs the call that it is about, where that is known.
+    """
 
     def __init__(
         self,
@@ -76,6 +86,7 @@ class Worker:
         listener: Listener,
         definitions: Definitions,
         max_frame: int,
+        budget: StreamBudget | None = None,
     ) -> None:
         self.child_id = child_id
         self.generation = generation
@@ -86,16 +97,27 @@ class Worker:
         self.calls_ended = 0
         self.unmatched_replies = 0
         self.memory_bytes: int | None = None
+        self.layers: frozenset[str] = frozenset()  # of its confinement, as it reported them when it was ready
+        self.budget = budget
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
         self.why: ExitReason | None = (
             None  # our reason for ending it, which outranks the process's own account
         )
         self.follower = definitions.follow()
+        self._definitions = definitions
         self._pump = pump
         self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
-        self._reader = Reader(self._channel, self._session, pump, on_message=self._take, on_end=self._lose)
+        self._reader = Reader(
+            self._channel,
+            self._session,
+            pump,
+            on_message=self._take,
+            on_end=self._lose,
+            on_overrun=self._overrun,
+            budget=budget,
+        )
         self._pending = PendingCalls()
         self._told: dict[int, Definition] = {}  # definitions sent to catch up, not answered yet
         self._asks: dict[int, Ask] = {}
@@ -130,6 +152,13 @@ class Worker:
             self.catch_up()
         return self._request(call, wait=wait)
 
+    def begin(self, call: Call) -> bool:
+        """As send, to a worker that nobody else sends to: the definitions and the call go in one piece."""
+        news: list[Definition] = []
+        if self.follower.is_behind:
+            self.follower.catch_up(news.append)
+        return self._request(call, wait=False, news=news)
+
     def greet(self, hello: Call) -> bool:
         """Send the call that opens the session."""
         return self._request(hello, wait=False)
@@ -137,6 +166,16 @@ class Worker:
     def catch_up(self) -> None:
         """Send the definitions that this worker has not seen."""
         self.follower.catch_up(self._tell)
+
+    def follow(self, definitions: Definitions) -> None:
+        """From now on it is to know these definitions; it has been told none of them."""
+        self._definitions.forget(self.follower)
+        self._definitions = definitions
+        self.follower = definitions.follow()
+
+    def forget_definitions(self) -> None:
+        """It will be told nothing any more."""
+        self._definitions.forget(self.follower)
 
     def cancel(self, call: Call, reason: str) -> None:
         """Ask the worker to end a call early."""
@@ -159,7 +198,9 @@ class Worker:
 
     def answer(self, reply: Result | ErrorReply, *, wait_until: float) -> None:
         """Answer an ask; nothing happens when the worker is gone. Raises what Session.send does for the content."""
-        self._asks.pop(reply.id, None)
+        ask = self._asks.pop(reply.id, None)
+        if ask is not None:
+            ask.end()
         try:
             self.say(reply, wait_until=wait_until)
         except OSError:
@@ -243,8 +284,15 @@ class Worker:
         self._reader.process_ended()
 
     def _on_stderr(self, _events: int) -> None:
-        if not self.process.stderr.read():
-            self._pump.unwatch(self.process.stderr.fileno())
+        stderr = self.process.stderr
+        if not stderr.read():
+            self._pump.unwatch(stderr.fileno())
+        if self.budget is not None:
+            try:
+                self.budget.printed(stderr.bytes_read)
+            except LimitOverrun as error:
+                self._pump.unwatch(stderr.fileno())
+                self.listener.worker_overran(self, error.overrun)
 
     def _await_room(self) -> None:
         self._pump.run(self._reader.await_room)
@@ -261,11 +309,14 @@ class Worker:
             case Event(id=request_id):
                 if (call := self._pending.get(request_id)) is not None:
                     call.receive(message)
+                elif request_id not in self._told:
+                    self._doubt(f"it tells of request {request_id}, which is not open")
             case Request():
                 self._ask(message)
             case Cancel(id=request_id):
                 if (ask := self._asks.get(request_id)) is not None:
                     ask.cancel()
+                    ask.end()
             case Notice():
                 self._note(message)
             case Defect():
@@ -284,7 +335,8 @@ class Worker:
         definition = self._told.pop(request_id, None)
         if definition is None:
             self.unmatched_replies += 1
-        elif fault is not None:
+            self._doubt(f"it answers request {request_id}, which is not open")
+        elif fault is not None and self.budget is None:
             logger.warning(
                 "worker {} refuses what another accepted, {} of {!r}: {}",
                 self.child_id,
@@ -295,13 +347,33 @@ class Worker:
 
     def _take_defect(self, defect: Defect) -> None:
         """A frame that makes no sense. When it is known whose it was, only that request suffers."""
-        if defect.own_request_id is not None:
+        if self.budget is not None:
+            self._overrun_or_give_up(defect.fault)
+        elif defect.own_request_id is not None:
             self._take_fault(defect.own_request_id, defect.fault)
         elif defect.request_id is not None:
             self._say_quietly(ErrorReply(defect.request_id, defect.fault))
         else:
             # It may have been any call's answer, so none of them can be waited for.
             self._reader.give_up(defect.fault.message)
+
+    def _overrun_or_give_up(self, fault: Fault) -> None:
+        """What an untrusted worker has sent is too large, or nonsense; either is the end of it."""
+        size, limit = fault.details.get("size"), fault.details.get("limit")
+        if fault.kind is FaultKind.TOO_LARGE and isinstance(size, int) and isinstance(limit, int):
+            self._overrun(Overrun(Limit.FRAME, size / _MIB, limit / _MIB))
+        else:
+            self._reader.give_up(fault.message)
+
+    def _doubt(self, problem: str) -> None:
+        """Something came that nobody waits for. A trusted worker may be late; another one is ended."""
+        if self.budget is not None:
+            self._reader.give_up(problem)
+
+    def _overrun(self, overrun: Overrun) -> None:
+        """It has said too much: tell, and hear no more of it."""
+        self.listener.worker_overran(self, overrun)
+        self._reader.give_up(f"it went past its {overrun.limit} limit")
 
     def _settle(self, request_id: int, *, wanted: bool) -> None:
         """The reply to a pending call has been delivered, if anybody `wanted` it."""
@@ -314,14 +386,22 @@ class Worker:
 
     def _ask(self, request: Request) -> None:
         owner = request.args.get("call")
-        call = self._pending.get(owner) if isinstance(owner, int) else None
+        call = self._call_behind(owner) if isinstance(owner, int) else None
         if call is not None:
             call.reach(
                 Progress.STARTED if request.command == ReverseCommand.METRIC_CALL else Progress.SIDE_EFFECTS
             )
         ask = Ask(self, request, call)
+        ask.begin()
         self._asks[request.id] = ask
         self.listener.worker_asked(self, ask)
+
+    def _call_behind(self, request_id: int) -> Call | None:
+        """The call on whose behalf the worker serves this request of ours, a definition's included."""
+        call = self._pending.get(request_id)
+        if call is None and self.budget is not None and request_id in self._told:
+            return next(iter(self._pending.snapshot()), None)
+        return call
 
     def _note(self, notice: Notice) -> None:
         match notice.name:
@@ -331,6 +411,7 @@ class Worker:
                         return
                     self.state = WorkerState.READY
                 self.ready_at = time.monotonic()
+                self.layers = _names_in(notice.data.get("layers"))
                 self.listener.worker_ready(self)
             case NoticeName.HEARTBEAT:
                 rss = notice.data.get("rss")
@@ -353,15 +434,18 @@ class Worker:
 
     # --- writing ---
 
-    def _request(self, call: Call, *, wait: bool) -> bool:
+    def _request(self, call: Call, *, wait: bool, news: Iterable[Definition] = ()) -> bool:
         call.worker = self
-        request_id = self._pending.add(call)
-        if request_id is None:
-            return False
+        request_id: int | None = None
         try:
+            told = b"".join(self._session.send(self._request_telling(definition)) for definition in news)
+            request_id = self._pending.add(call)
+            if request_id is None:
+                return False
             frame = self._session.send(Request(request_id, call.command, call.args, _timeout_ms_of(call)))
+            call.account.open()
             call.reach(Progress.SENT)
-            self._channel.write(frame, wait_until=call.deadline if wait else None)
+            self._channel.write(told + frame if told else frame, wait_until=call.deadline if wait else None)
         except InvalidValueError as error:
             return self._refuse(call, InvalidInputError(error.problem, details={"path": error.path}))
         except FrameTooLarge as error:
@@ -380,9 +464,12 @@ class Worker:
         return True
 
     def _tell(self, definition: Definition) -> None:
+        self._say_quietly(self._request_telling(definition))
+
+    def _request_telling(self, definition: Definition) -> Request:
         request_id = self._pending.next_id()
         self._told[request_id] = definition
-        self._say_quietly(Request(request_id, definition.command, definition.args))
+        return Request(request_id, definition.command, definition.args)
 
     def _say_quietly(self, message: Message) -> None:
         try:
@@ -394,6 +481,11 @@ class Worker:
 def _timeout_ms_of(call: Call) -> int | None:
     left_s = call.remaining_s()
     return None if left_s == math.inf else min(max(1, math.ceil(left_s * 1000)), MAX_TIMEOUT_MS)
+
+
+def _names_in(raw: Any) -> frozenset[str]:
+    names = cast("list[Any]", raw) if isinstance(raw, list) else []
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _short(data: Mapping[str, Any]) -> str:

@@ -76,6 +76,11 @@ class Session:
         return self.state in _FULL
 
     @property
+    def is_mid_frame(self) -> bool:
+        """Whether a frame of the peer's has begun and not ended."""
+        return self._decoder.mid_frame
+
+    @property
     def owed(self) -> int:
         """How many of the peer's requests are not answered yet."""
         return len(self._open)

@@ -15,6 +15,7 @@ from dspash.bridge.call import Call, CallOptions, delivering, is_delivering
 from dspash.errors import (
     CallCancelledError,
     CallTimeoutError,
+    ClosedError,
     ConfigurationError,
     OverloadedError,
     ReentrancyError,
@@ -127,16 +128,27 @@ def test_an_awaited_call_is_cancelled_with_its_task_and_the_other_way_round() ->
 
 def test_a_definition_is_recorded_before_its_caller_hears_of_it_and_never_after_it_ended() -> None:
     order: list[str] = []
+
+    def record(_call: Call, error: BaseException | None) -> None:
+        order.append("recorded" if error is None else "told of its end")
+
     call = make_call()
-    call.on_success = lambda _call: order.append("recorded")
+    call.on_outcome = record
     call.future.add_done_callback(lambda _future: order.append("heard"))
     call.succeed(1)
     assert order == ["recorded", "heard"]
     late = make_call()
-    late.on_success = lambda _call: order.append("too late")
+    late.on_outcome = record
     late.time_out()
     late.succeed(1)
-    assert order == ["recorded", "heard"]
+    assert order == ["recorded", "heard", "told of its end"]
+
+
+def test_whoever_is_told_of_an_outcome_first_may_say_better_what_it_was() -> None:
+    call = make_call()
+    call.on_outcome = lambda _call, _error: ClosedError("app")
+    assert call.succeed(1)
+    assert isinstance(call.future.exception(), ClosedError)
 
 
 def test_waiting_in_a_callback_is_refused_and_reading_an_outcome_there_is_not() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from dspash.bridge.call import Call, CallOptions, is_delivering
 from dspash.bridge.channel import HIGH_WATER_BYTES, Channel
+from dspash.bridge.overrun import Overrun
 from dspash.bridge.pump import READABLE, Pump
 from dspash.bridge.reader import Reader
 from dspash_protocol import Received, Request, Result, Role, Session
@@ -35,8 +36,14 @@ class Peer:
         self.readers: set[int] = set()
         self.delivering: list[bool] = []
         self.on_message: Callable[[Received], object] = self.heard.append
+        self.overruns: list[Overrun] = []
         self.reader = Reader(
-            self.channel, self.session, pump, on_message=self._take, on_end=self.ended.append
+            self.channel,
+            self.session,
+            pump,
+            on_message=self._take,
+            on_end=self.ended.append,
+            on_overrun=self.overruns.append,
         )
         pump.run(self.reader.start)
         self.say(Request(1, "hello", {}))

@@ -1,0 +1,73 @@
+"""StreamBudget: how much an untrusted worker may say while it serves one call, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
+
+__all__ = ["FRAME_TIME_S", "SLICE_BYTES", "StreamBudget"]
+
+SLICE_BYTES: Final = 4096
+"""How much is taken in between two looks at the budget: frames of a few bytes cost the reading thread 15 µs each."""
+
+FRAME_TIME_S: Final = 5.0  # to finish a frame that was begun
+FRAMES_PER_S: Final = 10_000.0  # sustained; a burst of as many is free
+BYTES_PER_S: Final = 64.0 * 1024 * 1024  # likewise
+_MIB: Final = 1024 * 1024
+
+
+class StreamBudget:
+    """Counts what one worker sends. One thread at a time, as the Reader has it; `overdue` from any.
+
+    Raises LimitOverrun as soon as something is too much.
+    """
+
+    def __init__(
+        self, *, frames: int, output_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.frames_left = frames
+        self._frames = frames
+        self._output_bytes = output_bytes
+        self._clock = clock
+        self._frame_credit = FRAMES_PER_S
+        self._byte_credit = BYTES_PER_S
+        self._filled_at = clock()
+        self._mid_frame_since: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<StreamBudget frames={self._frames - self.frames_left}/{self._frames}>"
+
+    def allow(self, frames: int) -> None:
+        """Let it send so many frames more."""
+        self._frames += frames
+        self.frames_left += frames
+
+    def take(self, size: int, frames: int, *, mid_frame: bool) -> None:
+        """It has sent `size` bytes, which completed `frames` frames, and possibly begun another."""
+        now = self._clock()
+        passed_s = now - self._filled_at
+        self._filled_at = now
+        self._frame_credit = min(FRAMES_PER_S, self._frame_credit + passed_s * FRAMES_PER_S) - frames
+        self._byte_credit = min(BYTES_PER_S, self._byte_credit + passed_s * BYTES_PER_S) - size
+        self.frames_left -= frames
+        if frames or not mid_frame or self._mid_frame_since is None:
+            self._mid_frame_since = now if mid_frame else None
+        if self.frames_left < 0:
+            raise LimitOverrun(Overrun(Limit.FRAMES, self._frames - self.frames_left, self._frames))
+        if self._frame_credit < 0 or self._byte_credit < 0:
+            raise LimitOverrun(Overrun(Limit.RATE, None, FRAMES_PER_S))
+
+    def printed(self, total_bytes: int) -> None:
+        """It has printed `total_bytes` so far."""
+        if total_bytes > self._output_bytes:
+            raise LimitOverrun(Overrun(Limit.OUTPUT, total_bytes / _MIB, self._output_bytes / _MIB))
+
+    def overdue(self) -> Overrun | None:
+        """Whether a frame that was begun has taken too long."""
+        since = self._mid_frame_since
+        if since is None or (open_s := self._clock() - since) < FRAME_TIME_S:
+            return None
+        return Overrun(Limit.FRAME_TIME, open_s, FRAME_TIME_S)
