@@ -30,6 +30,7 @@ from dspash_worker.greeting import Greeting, answer_greeting, read_greeting
 from dspash_worker.log import say
 from dspash_worker.reply import reply_with_fault, reply_with_value
 from dspash_worker.reverse import ReverseRequests
+from dspash_worker.versions import find_versions
 
 __all__ = ["Dispatcher"]
 
@@ -116,7 +117,9 @@ class Dispatcher:
             reply_with_fault(self._channel, request.id, replace(error.fault, progress=Progress.SENT))
             return
         self._session.peer_max_frame = greeting.max_frame
-        answer = answer_greeting(max_frame=self._max_frame, concurrency=self._calls.concurrency)
+        answer = answer_greeting(
+            max_frame=self._max_frame, concurrency=self._calls.concurrency, versions=find_versions()
+        )
         reply_with_value(self._channel, request.id, answer)
         self._mode_known = True
         self._on_mode(greeting)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dspash_protocol import MAX_FRAME, MIN_FRAME, PROTOCOL_VERSION, SKIP_LIMIT, FaultError, FaultKind
-from dspash_worker.versions import find_versions
 
 __all__ = ["FEATURES", "Greeting", "answer_greeting", "read_greeting"]
 
@@ -42,15 +41,21 @@ def read_greeting(args: Mapping[str, Any]) -> Greeting:
     return Greeting(max_frame, heartbeat_s)
 
 
-def answer_greeting(*, max_frame: int, concurrency: int) -> dict[str, Any]:
+def answer_greeting(
+    *,
+    max_frame: int,
+    concurrency: int,
+    versions: Mapping[str, str | None],
+    features: Sequence[str] = FEATURES,
+) -> dict[str, Any]:
     """The result of `hello`; `max_frame` is the longest payload this worker takes."""
     return {
         "protocol": PROTOCOL_VERSION,
-        "features": list(FEATURES),
+        "features": list(features),
         "max_frame": max_frame,
         "concurrency": concurrency,
         "pid": os.getpid(),
-        "versions": find_versions(),
+        "versions": dict(versions),
     }
 
 

@@ -25,6 +25,9 @@ class Command(StrEnum):
     LIST = "list"
     STATS = "stats"
     INSPECT_HISTORY = "inspect_history"
+    INTERPRETER_OPEN = "interpreter.open"
+    INTERPRETER_EXECUTE = "interpreter.execute"
+    INTERPRETER_CLOSE = "interpreter.close"
     SHUTDOWN = "shutdown"
 
 
@@ -36,6 +39,11 @@ class ReverseCommand(StrEnum):
     LM_EMBED = "lm.embed"
     TOOL_CALL = "tool.call"
     METRIC_CALL = "metric.call"
+    INTERPRETER_OPEN = "interpreter.open"
+    INTERPRETER_EXECUTE = "interpreter.execute"
+    INTERPRETER_ANSWER = "interpreter.answer"
+    INTERPRETER_CLOSE = "interpreter.close"
+    INTERPRETER_TOOL = "interpreter.tool"
 
 
 class EventKind(StrEnum):
