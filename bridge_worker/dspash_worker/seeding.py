@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import sys
-import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -16,33 +14,23 @@ import dspy
 __all__ = ["seeded"]
 
 _SEED_SETTING: Final = "dspash_seed"
-_lock: Final = threading.Lock()
-_home: Final[Any] = import_module("dspy.teleprompt.teleprompt_optuna")
-_import_optuna: Final = _home._import_optuna  # noqa: SLF001  (the one place where an optimizer's Optuna can be reached)
+_SOURCE_SETTING: Final = "dspash_random"
+_optuna_home: Final[Any] = import_module("dspy.teleprompt.teleprompt_optuna")
+_avatar_home: Final[Any] = import_module("dspy.teleprompt.avatar_optimizer")
+_import_optuna: Final = _optuna_home._import_optuna  # noqa: SLF001  (the one place where an optimizer's Optuna can be reached)
 
 
 @contextmanager
 def seeded(seed: int) -> Generator[None]:
-    """Seed what DSPy's optimizers draw from: Python's and numpy's shared generators, and Optuna's sampler.
+    """Seed what the optimizers draw from that take no seed and do not draw the same every time anyway.
 
-    The shared generators are the process's: two optimisations at once in one worker disturb each other's.
+    Each optimisation has a source of its own, so those that run at once draw what each would alone. The process's
+    generators are left as they are: programs and metrics draw from them, in this call and in those beside it.
     """
-    numpy: Any = sys.modules.get("numpy")
-    with _lock:
-        before = random.getstate()
-        random.seed(seed)
-        numpy_before = numpy.random.get_state() if numpy is not None else None
-        if numpy is not None:
-            numpy.random.seed(seed % 2**32)
-        _home._import_optuna = _seeded_optuna  # noqa: SLF001
-    try:
-        with dspy.context(**{_SEED_SETTING: seed}):
-            yield
-    finally:
-        with _lock:
-            random.setstate(before)
-            if numpy is not None:
-                numpy.random.set_state(numpy_before)
+    _optuna_home._import_optuna = _seeded_optuna  # noqa: SLF001
+    _avatar_home.sample = _seeded_sample
+    with dspy.context(**{_SEED_SETTING: seed, _SOURCE_SETTING: random.Random(seed)}):
+        yield
 
 
 class _SeededOptuna:
@@ -61,3 +49,9 @@ def _seeded_optuna() -> Any:
     optuna = _import_optuna()
     seed = dspy.settings.get(_SEED_SETTING)
     return optuna if seed is None else _SeededOptuna(optuna, seed)
+
+
+def _seeded_sample(population: Sequence[Any], k: int) -> list[Any]:
+    """Stand for `random.sample` in AvatarOptimizer, which offers no seed either."""
+    source: random.Random | None = dspy.settings.get(_SOURCE_SETTING)
+    return random.sample(population, k) if source is None else source.sample(population, k)
