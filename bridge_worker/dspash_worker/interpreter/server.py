@@ -123,7 +123,7 @@ class _Server:
             case Command.INTERPRETER_EXECUTE:
                 return self._execute(request)
             case Command.INTERPRETER_CLOSE | Command.SHUTDOWN:
-                return {"outcomes": {}} if request.command == Command.SHUTDOWN else {}
+                return {"outcomes": {}} if request.command == Command.SHUTDOWN else None
             case _:
                 problem = f"an interpreter does not offer {request.command!r:.80}"
                 fault = Fault(FaultKind.UNKNOWN_COMMAND, problem, progress=Progress.SENT)
