@@ -52,7 +52,7 @@ class Evaluation:
 
 
 def evaluate_in_chunks(
-    devset: Sequence[Mapping[str, Any]],
+    devset: Sequence[dict[str, Any]],
     call_for: Callable[[list[dict[str, Any]]], Call],
     *,
     among: int,
@@ -61,7 +61,7 @@ def evaluate_in_chunks(
     """Cut `devset` for `among` calls at a time, make each by `call_for` and gather their answers as they come."""
     chunks = split_evenly(len(devset), among=among)
     calls: dict[Future[Any], range] = {
-        call_for([dict(devset[index]) for index in chunk]).future: chunk for chunk in chunks
+        call_for([devset[index] for index in chunk]).future: chunk for chunk in chunks
     }
     results: list[ExampleResult] = []
     for future in as_completed(calls):

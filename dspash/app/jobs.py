@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from dspash.app.call_group import CallGroup
 from dspash.app.evaluation import Evaluation, OnProgress, evaluate_in_chunks
@@ -12,11 +12,14 @@ from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.runnable import Runnable
 from dspash.app.stream import Stream
 from dspash.bridge import Call
+from dspash.errors import ConfigurationError
 from dspash_protocol import Command, Event, EventKind
 
-__all__ = ["Examples", "Jobs", "Submit", "cancellable", "optimizer_settings"]
+__all__ = ["Examples", "Jobs", "Submit", "cancellable", "optimizer_settings", "read_examples"]
 
-Examples: TypeAlias = Sequence[Mapping[str, Any]]
+Examples: TypeAlias = Iterable[Mapping[str, Any]]
+"""Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one."""
+
 T = TypeVar("T")
 
 
@@ -53,14 +56,15 @@ class Jobs:
         on_progress: OnProgress | None,
     ) -> Evaluation:
         """Score `runnable` on `devset`; when one call fails, so does the job, and the others are cancelled."""
+        examples = read_examples("devset", devset)
         with self._metrics.lent(metric) as wire_metric:
 
-            def call_for(examples: list[dict[str, Any]]) -> Call:
-                args = {**runnable.reference, "devset": examples, "metric": wire_metric}
+            def call_for(chunk: list[dict[str, Any]]) -> Call:
+                args = {**runnable.reference, "devset": chunk, "metric": wire_metric}
                 return group.add(self._submit(Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id))
 
             try:
-                return evaluate_in_chunks(devset, call_for, among=self._among, on_progress=on_progress)
+                return evaluate_in_chunks(examples, call_for, among=self._among, on_progress=on_progress)
             except BaseException:
                 group.cancel("another part of the evaluation has failed")
                 raise
@@ -107,10 +111,26 @@ def optimizer_settings(
 ) -> dict[str, Any]:
     """What the request `optimize` is told beside the program and the metric."""
     settings: dict[str, Any] = {"optimizer": optimizer, "seed": seed, "config": config}
-    settings["trainset"] = [dict(example) for example in trainset]
+    settings["trainset"] = read_examples("trainset", trainset)
     if valset is not None:
-        settings["valset"] = [dict(example) for example in valset]
+        settings["valset"] = read_examples("valset", valset)
     return settings
+
+
+def read_examples(name: str, examples: object) -> list[dict[str, Any]]:
+    """The examples as they travel. Raises ConfigurationError naming the first that is no map."""
+    way_out = "give a list of maps of inputs and expected outputs"
+    if isinstance(examples, str | bytes | Mapping) or not isinstance(examples, Iterable):
+        kind = type(cast("object", examples)).__name__
+        raise ConfigurationError(name, f"{kind} is no list of examples", way_out)
+    read: list[dict[str, Any]] = []
+    for index, example in enumerate(cast("Iterable[Any]", examples)):
+        try:
+            read.append(dict(example))
+        except (TypeError, ValueError):
+            problem = f"{type(example).__name__} is no map"
+            raise ConfigurationError(f"{name}[{index}]", problem, way_out) from None
+    return read
 
 
 def _as_it_is(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
+from dspash.app.host_function import run_host_function
 from dspash.app.prediction import Prediction
 from dspash.app.wire import map_in, text_in, to_wire
 from dspash.bridge import Ask
@@ -20,7 +22,8 @@ __all__ = ["HostMetrics", "Metric"]
 Metric: TypeAlias = str | Mapping[str, Any] | Callable[..., Any]
 """A built-in's name, a map that says more (`{"name": "f1_score", "field": "answer"}`), or a host function.
 
-A host function gets the example and the prediction, both readable as mappings and by attribute, and returns a number,
+A host function, sync or async, gets the example and the prediction, both readable as mappings and by attribute, and
+returns a number,
 a bool, or `{"score": number, "feedback": text}` for optimizers that learn from feedback.
 """
 
@@ -85,7 +88,9 @@ class HostMetrics:
             Prediction(map_in(ask, "prediction")),
             ask.args.get("trace"),
         )
-        return to_wire(function(*given[: _positions_of(function)]))
+        score = functools.partial(function, *given[: _positions_of(function)])
+        what = f"metric {getattr(function, '__name__', 'metric')!r}"
+        return to_wire(run_host_function(score, kind=FaultKind.PROGRAM_ERROR, what=what))
 
 
 def _name_in(wire_metric: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
@@ -54,6 +54,8 @@ class Planner:
         cls: str | None,
     ) -> Plan[Module]:
         """A module; it may use its own tools and those of the module it is made of."""
+        if module is not None:
+            _require_runnable("module", module)
         inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
         own = _described(tools)
         parts = {
@@ -84,8 +86,10 @@ class Planner:
         if len(given) != 1:
             problem = f"{len(given)} of {', '.join(forms)} are given"
             raise ConfigurationError(f"program({name!r})", problem, "give exactly one of them")
+        _require_map("modules", modules)
         described: dict[str, Tool] = {}
-        for module in modules.values():
+        for attribute, module in modules.items():
+            _require_runnable(f"modules[{attribute!r}]", module)
             described.update(self._toolbox.of(module.id))
         described.update(_described(tools))
         create: dict[str, Any] = {
@@ -139,7 +143,26 @@ class Planner:
         self._metrics.drop(runnable.create.get("reward"))
 
 
+def _require_map(path: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        problem = f"{type(value).__name__} does not say which attribute each becomes"
+        raise ConfigurationError(path, problem, "give a map of names to modules")
+
+
+def _require_several(path: str, value: object) -> None:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        problem = f"{type(value).__name__} is no list of functions"
+        raise ConfigurationError(path, problem, "give a list, also for one function")
+
+
+def _require_runnable(path: str, value: object) -> None:
+    if not isinstance(value, Runnable):
+        problem = f"{type(value).__name__} is no module"
+        raise ConfigurationError(path, problem, "give what app.module or app.program returned")
+
+
 def _described(tools: Tools) -> dict[str, Tool]:
+    _require_several("tools", tools)
     named = tools.items() if isinstance(tools, Mapping) else ((_name_of(tool), tool) for tool in tools)
     return {name: tool_of(name, function) for name, function in named}
 

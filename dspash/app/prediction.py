@@ -33,8 +33,11 @@ class Prediction(Mapping[str, Any]):
         try:
             return self._fields[name]
         except KeyError:
+            # A metric gets its example in this form, too.
             known = ", ".join(self._fields) or "none"
-            raise AttributeError(f"the prediction has no field {name!r}; it has {known}") from None
+            raise AttributeError(
+                f"there is no field {name!r}; there are {known}", name=name, obj=self
+            ) from None
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._fields]

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Stream(Generic[T]):
     """What a call tells while it runs, then its result; iterate it with `for` or with `async for`, once.
 
-    Leaving the loop early cancels the call, and so does `close`, or leaving a `with` block. Errors of the call are
+    Leaving the loop early cancels the call, and so does `close`, or leaving a `with` or `async with` block. Errors of the call are
     raised where the next event would have come.
     """
 
@@ -47,6 +47,12 @@ class Stream(Generic[T]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Stream[T]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
     def take(self, event: Event) -> None:

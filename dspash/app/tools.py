@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from dspash.app.host_function import run_host_function
 from dspash.app.wire import map_in, text_in, to_wire
 from dspash.bridge import Ask
 from dspash.errors import ConfigurationError
@@ -32,9 +33,13 @@ class Tool:
         return {"name": self.name, "desc": self.desc, "args": dict(self.args)}
 
     def call(self, args: Mapping[str, Any]) -> Any:
-        """Run it; an async function runs on a loop of its own."""
-        value = self.function(**args)
-        return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
+        """Run it; an async function runs on a loop of its own. Raises FaultError for what it raises."""
+        return run_host_function(
+            functools.partial(self.function, **args),
+            kind=FaultKind.TOOL_ERROR,
+            what=f"tool {self.name!r}",
+            details={"tool": self.name},
+        )
 
 
 def tool_of(name: str, function: Callable[..., Any]) -> Tool:
@@ -105,10 +110,6 @@ class Toolbox:
                 FaultKind.INVALID_INPUT, f"tool {tool.name!r}: {error}", path="$.args"
             ) from None
         return to_wire(tool.call(args))
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
 
 
 def _hints_of(function: Callable[..., Any]) -> dict[str, Any]:
