@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 import pytest
 
 from dspash.bridge import Bridge, BridgeOptions, Call, CallOptions
 from dspash.bridge.bridge import AskHandler
+from dspash.bridge.lifetimes import open_bridges
+from dspash.errors import ClosedError, DspashError
 from dspash_protocol import ReverseCommand
-from tests.leaks import no_leaks
+from tests.leaks import no_leaks, wait_until
 
 FAKE = Path(__file__).with_name("fake")
 BOUND_S = 10.0
+SPIN = "import time\nwhile True: time.sleep(0.01)"
+STUCK = "import time\nwhile True:\n    try: time.sleep(0.01)\n    except BaseException: pass"
 
 # What the tests' interpreter measures of its children (coverage) needs its variables.
 MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
@@ -51,6 +57,19 @@ class Host:
         return self.start(name, **inputs).wait()["fields"]
 
     @property
+    def generation(self) -> int:
+        """The generation of the first worker; 0 while there is none."""
+        workers = self.bridge.status().workers
+        return workers[0].generation if workers else 0
+
+    def wait_until_serving(self, count: int = 1) -> None:
+        """Wait until just `count` workers are ready."""
+        wait_until(
+            lambda: sum(worker.state == "ready" for worker in self.bridge.status().workers) == count,
+            f"{count} workers to be ready",
+        )
+
+    @property
     def pids(self) -> list[int]:
         """The workers' pids, in the order of their children."""
         return [worker.pid for worker in self.bridge.status().workers]
@@ -60,6 +79,31 @@ class OpenBridge(Protocol):
     def __call__(
         self, *, handlers: Mapping[ReverseCommand, AskHandler] | None = ..., **options: Any
     ) -> Host: ...
+
+
+def outcome(step: Callable[[], Any]) -> Any:
+    """What a step returns, or the error it raises."""
+    try:
+        return step()
+    except DspashError as error:
+        return error
+
+
+def in_thread(step: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """A thread that does `step`, and the list in which its outcome will be."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(outcome(step)), daemon=True)
+    thread.start()
+    return thread, found
+
+
+def assert_closed(host: Host) -> None:
+    """Nothing of the bridge is left, and it takes no call."""
+    with pytest.raises(ClosedError):
+        host.submit("ping")
+    assert host.bridge not in open_bridges
+    assert psutil.Process().children() == []
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("dspash")]
 
 
 @pytest.fixture(scope="module", autouse=True)
