@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
+from dspash.bridge.burial import Burials
 from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.checkup import Checkup
 from dspash.bridge.environment import worker_environment
@@ -52,12 +53,7 @@ __all__ = ["Supervisor", "SupervisorOwner"]
 LOOK_S: Final = 1.0  # between looks at the workers' health, at most
 SHORTEST_LOOK_S: Final = 0.05
 DRAIN_LOOK_S: Final = 0.02  # between looks whether a worker's last calls have ended
-DYING_S: Final = (
-    0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
-)
-DYING_LOOK_S: Final = 0.0005  # between looks whether it has
 LEAVING_S: Final = 1.0  # what a worker may take to end once it was told to, with nothing left to do
-REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 SCARCE_WAITS_S: Final = (
     0.1,
@@ -111,7 +107,7 @@ class Supervisor:
         self._look_s = min(LOOK_S, max(SHORTEST_LOOK_S, options.liveness.heartbeat_s))
         self._history = RestartHistory()
         self._generations: dict[str, int] = {}
-        self._alive: list[Worker] = []  # every generation that was started and not buried
+        self._burials = Burials(mailbox, self._mourn)
         self._present: dict[str, Worker] = {}  # the one of each child that serves, or will
         self._successors: dict[str, _Successor] = {}
         self._recycle_from = 0.0
@@ -128,7 +124,7 @@ class Supervisor:
         }
 
     def __repr__(self) -> str:
-        return f"<Supervisor children={len(self._children)} alive={len(self._alive)}>"
+        return f"<Supervisor children={len(self._children)} alive={len(self.alive)}>"
 
     # --- to look at, from any thread ---
 
@@ -145,7 +141,7 @@ class Supervisor:
     @property
     def alive(self) -> tuple[Worker, ...]:
         """Every worker that has not been buried: those present, those leaving and those to come."""
-        return tuple(self._alive)
+        return self._burials.alive
 
     @property
     def restarts(self) -> int:
@@ -173,10 +169,7 @@ class Supervisor:
 
     def lost(self, worker: Worker) -> None:
         """The worker's pipe has ended; its process follows, or is helped to."""
-        if worker.why is not None:
-            worker.process.kill()
-        now = time.monotonic()
-        self._await_end(worker, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
+        self._burials.lost(worker)
 
     def overran(self, worker: Worker, call: Call) -> None:
         """A call goes on after its end was asked for: start a fresh generation, and let the other calls here end."""
@@ -187,14 +180,14 @@ class Supervisor:
 
     def spread_definitions(self) -> None:
         """Tell every worker what others have accepted, before it is asked for it."""
-        for worker in self._alive:
+        for worker in self.alive:
             if worker.state is WorkerState.READY:
                 worker.catch_up()
 
     def recycle_if_used_up(self, worker: Worker) -> None:
         """Start the successor of a worker past its limits. One at a time, so that the others carry the load."""
         now = time.monotonic()
-        undisturbed = len(self._alive) == len(self._present) == len(self._children)
+        undisturbed = len(self.alive) == len(self._present) == len(self._children)
         if self._stopping or not undisturbed or now < self._recycle_from or worker.ready_at is None:
             return
         use = WorkerUse(
@@ -215,16 +208,12 @@ class Supervisor:
         """
         self._stopping = True
         order = stop_order(tuple(self._children.values()))
-        workers = sorted(self._alive, key=lambda worker: order.index(worker.child_id))
+        workers = sorted(self.alive, key=lambda worker: order.index(worker.child_id))
         for worker in workers:
             worker.why = worker.why or StoppedByOwner()
             worker.finish(even_if_busy=True)
-        self._reap(workers, self._options.shutdown_s)
-        for worker in workers:
-            worker.process.kill()
-        self._reap(workers, REAP_S)
-        for worker in workers:
-            self._bury(worker)
+        self._burials.reap(workers, self._options.shutdown_s)
+        self._burials.kill_all(workers)
 
     # --- starting ---
 
@@ -268,7 +257,7 @@ class Supervisor:
             definitions=self._definitions,
             max_frame=self._options.max_frame,
         )
-        self._alive.append(worker)
+        self._burials.add(worker)
         worker.watch()
         worker.greet(self._hello(worker))
         return worker
@@ -328,30 +317,9 @@ class Supervisor:
         else:
             self._mailbox.cast_after(DRAIN_LOOK_S, functools.partial(self._drain, worker, until))
 
-    def _await_end(self, worker: Worker, *, kill_at: float, bury_at: float) -> None:
-        """Wait for the process to be reaped, in small steps; kill it when that takes too long."""
-        now = time.monotonic()
-        if worker.process.poll() is not None or now >= bury_at:
-            self._bury(worker)
-            return
-        if now >= kill_at:
-            worker.kill(ProtocolBroken("it closed its end of the pipe and lived on"))
-        again = functools.partial(self._await_end, worker, kill_at=kill_at, bury_at=bury_at)
-        self._mailbox.cast_after(DYING_LOOK_S, again)
-
-    def _reap(self, workers: list[Worker], within_s: float) -> None:
-        until = time.monotonic() + within_s
-        for worker in workers:
-            worker.process.wait(max(0.0, until - time.monotonic()))
-
-    def _bury(self, worker: Worker) -> None:
-        """The process has ended: hear its last words, let go of what it held, and then decide what follows."""
-        if worker in self._alive:
-            self._alive.remove(worker)
-            worker.release(then=functools.partial(self._mailbox.cast, functools.partial(self._mourn, worker)))
-
     def _mourn(self, worker: Worker) -> None:
-        self._definitions.forget(worker.follower)
+        """It is gone: tell what became of it, and decide what follows."""
+        worker.forget_definitions()
         self._checkup.forget(worker)
         process = worker.process
         death = Death(

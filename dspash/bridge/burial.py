@@ -1,0 +1,86 @@
+"""Burials: what follows when a worker's pipe has ended, until nothing of it is left."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+from dspash.supervision import ProtocolBroken
+
+if TYPE_CHECKING:
+    from dspash.bridge.mailbox import Mailbox
+    from dspash.bridge.worker import Worker
+
+__all__ = ["REAP_S", "Burials"]
+
+DYING_S: Final = (
+    0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
+)
+DYING_LOOK_S: Final = 0.0005  # between looks whether it has
+REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
+
+
+class Burials:
+    """Workers from their start until their process was reaped and let go of. On the mailbox's thread, but for `alive`.
+
+    `on_gone` is told of each once, when that is done.
+    """
+
+    def __init__(self, mailbox: Mailbox, on_gone: Callable[[Worker], None]) -> None:
+        self._mailbox = mailbox
+        self._on_gone = on_gone
+        self._alive: list[Worker] = []
+
+    def __repr__(self) -> str:
+        return f"<Burials alive={len(self._alive)}>"
+
+    @property
+    def alive(self) -> tuple[Worker, ...]:
+        """Every worker that has not been buried, the first started first; from any thread."""
+        return tuple(self._alive)
+
+    def add(self, worker: Worker) -> None:
+        """It has just been started."""
+        self._alive.append(worker)
+
+    def lost(self, worker: Worker) -> None:
+        """Its pipe has ended; its process follows, or is helped to."""
+        if worker.why is not None:
+            worker.process.kill()
+        now = time.monotonic()
+        self._await_end(worker, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
+
+    def kill_all(self, workers: Iterable[Worker]) -> None:
+        """End them, wait for that, and bury them."""
+        doomed = list(workers)
+        for worker in doomed:
+            worker.process.kill()
+        self.reap(doomed, REAP_S)
+        for worker in doomed:
+            self._bury(worker)
+
+    def reap(self, workers: Iterable[Worker], within_s: float) -> None:
+        """Wait for the end of their processes, at most `within_s` in all."""
+        until = time.monotonic() + within_s
+        for worker in workers:
+            worker.process.wait(max(0.0, until - time.monotonic()))
+
+    def _await_end(self, worker: Worker, *, kill_at: float, bury_at: float) -> None:
+        """Wait for the process to be reaped, in small steps; kill it when that takes too long."""
+        now = time.monotonic()
+        if worker.process.poll() is not None or now >= bury_at:
+            self._bury(worker)
+            return
+        if now >= kill_at:
+            worker.kill(ProtocolBroken("it closed its end of the pipe and lived on"))
+        again = functools.partial(self._await_end, worker, kill_at=kill_at, bury_at=bury_at)
+        self._mailbox.cast_after(DYING_LOOK_S, again)
+
+    def _bury(self, worker: Worker) -> None:
+        """The process has ended: hear its last words, and let go of what it held."""
+        if worker in self._alive:
+            self._alive.remove(worker)
+            gone = functools.partial(self._on_gone, worker)
+            worker.release(then=functools.partial(self._mailbox.cast, gone))
