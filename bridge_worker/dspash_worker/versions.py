@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -15,8 +17,9 @@ _DISTRIBUTIONS: Final = ("dspash", "dspy")
 _ASSIGNED: Final = re.compile(r"^__version__\s*=\s*[\"']([^\"']+)", re.MULTILINE)
 
 
-def find_versions() -> dict[str, str | None]:
-    """Versions by name; None for what is not installed. `lm15` is the copy inside DSPy: both ends read its dicts."""
+@cache
+def find_versions() -> Mapping[str, str | None]:
+    """Versions by name; None for what is not installed. Looked up once. `lm15` is the copy inside DSPy: both ends read its dicts."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in _DISTRIBUTIONS:
         try:

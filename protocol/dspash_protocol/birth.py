@@ -20,6 +20,7 @@ from dspash_protocol.codec import Codec, decode, encode
 from dspash_protocol.confinement_plan import ConfinementPlan, Layer, ResourceLimits, WorkerOptions
 from dspash_protocol.errors import InvalidPayloadError
 from dspash_protocol.fields import Fields
+from dspash_protocol.request_id import id_in
 from dspash_protocol.values import WireMap
 
 __all__ = [
@@ -154,7 +155,7 @@ def write_datagram(message: FromHost | FromZygote) -> bytes:
 
 
 def read_from_host(datagram: bytes) -> FromHost:
-    """Read what a host said. Raises InvalidPayloadError with the path of what is missing or mistyped."""
+    """Read what a host said. Raises InvalidPayloadError with the path of what is missing or mistyped, and the Spawn's id."""
     return _read(datagram, "do", _FROM_HOST)
 
 
@@ -164,11 +165,15 @@ def read_from_zygote(datagram: bytes) -> FromZygote:
 
 
 def _read(datagram: bytes, key: str, readers: dict[str, Callable[[Fields], _M]]) -> _M:
-    fields = Fields(decode(datagram))
-    word = fields.text(key)
-    if word not in readers:
-        raise InvalidPayloadError(f"$.{key}", f"{word!r} is none of {', '.join(readers)}")
-    return readers[word](fields)
+    raw = decode(datagram)
+    fields = Fields(raw)
+    try:
+        word = fields.text(key)
+        if word not in readers:
+            raise fields.refuse(key, f"{word!r} is none of {', '.join(readers)}")
+        return readers[word](fields)
+    except InvalidPayloadError as error:
+        raise InvalidPayloadError(error.path, error.problem, id_in(raw)) from None
 
 
 def _read_spawn(fields: Fields) -> Spawn:

@@ -1,0 +1,98 @@
+"""`python -P -m dspash_worker.zygote --control FD`: imports DSPy, then forks workers for the host at FD's other end."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from dspash_worker.parent import die_with_parent
+
+if TYPE_CHECKING:
+    from dspash_worker.zygote.nest import Nests
+
+__all__: list[str] = []
+
+_UNFIT: Final = 6
+"""Exit status of a zygote that found itself with more threads than one: what they held would be held in every fork."""
+
+_TASKS: Final = Path("/proc/self/task")
+_THREADS_END_S: Final = 1.0
+
+
+def main() -> NoReturn:
+    """Become ready to fork, say so, and serve."""
+    given = _read_arguments()
+    die_with_parent(os.environ)
+    began = time.monotonic()
+    from dspash_worker.domain import load_dspy
+
+    domain = load_dspy()
+    from dspash_protocol.birth import Up
+    from dspash_worker.log import say
+    from dspash_worker.versions import find_versions
+    from dspash_worker.zygote.brood import Brood
+    from dspash_worker.zygote.control import Control
+    from dspash_worker.zygote.system import adopt_orphans
+    from dspash_worker.zygote.warming import warm
+    from dspash_worker.zygote.zygote import serve
+
+    warm()
+    import_ms = round((time.monotonic() - began) * 1000)
+    threads = _await_last_thread()
+    if threads != 1:
+        say(f"a zygote has one thread, this one has {threads}")
+        os._exit(_UNFIT)
+    gc.collect()
+    gc.freeze()  # what exists now is in every fork: a collector that touched it would copy it
+    adopt_orphans()
+    nests, problems = _open_nests() if given.nests else (None, ())
+    control = Control(given.control)
+    control.send(Up(os.getpid(), str(find_versions()["dspy"]), import_ms, threads, problems))
+    serve(control, Brood(control, domain, nests), nests)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _await_last_thread() -> int:
+    """How many threads are left; those of an event loop that was closed may take a moment to be gone."""
+    until = time.monotonic() + _THREADS_END_S
+    while (threads := sum(1 for _ in _TASKS.iterdir())) > 1 and time.monotonic() < until:
+        time.sleep(0.0005)
+    return threads
+
+
+def _open_nests() -> tuple[Nests | None, tuple[str, ...]]:
+    """What makes namespaces, proven by making one; or why there is none."""
+    from dspash_worker.zygote.nest import Nests
+
+    try:
+        nests = Nests()
+        nests.make_spare()
+    except OSError as error:
+        return None, (f"no PID namespaces for workers: {error}",)
+    return nests, ()
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -P -m dspash_worker.zygote",
+        description="Forks ready DSPy workers for a host on the same machine.",
+    )
+    parser.add_argument(
+        "--control", type=int, required=True, metavar="FD", help="a SOCK_SEQPACKET socket to the host"
+    )
+    parser.add_argument(
+        "--nests",
+        action="store_true",
+        help="be able to give workers a PID namespace with a first process apart",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
