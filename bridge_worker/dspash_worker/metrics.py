@@ -14,6 +14,7 @@ from dspash_protocol.signature import closest
 from dspash_worker.current import current_call
 from dspash_worker.faults import of_program
 from dspash_worker.refusal import invalid, invalid_value, pick
+from dspash_worker.sampling import note_failure
 from dspash_worker.scoring import BUILT_IN, score_passage_match
 from dspash_worker.source import load_module
 from dspash_worker.wire_types import to_wire
@@ -173,7 +174,11 @@ def read_reward(raw: object, *, path: str) -> Callable[[Mapping[str, Any], Any],
     text = f"def reward(inputs, prediction):\n    {what!r}\n    return score(inputs, prediction)\n"
 
     def score(inputs: Mapping[str, Any], prediction: Any) -> float:
-        return metric.judge(inputs, dict(prediction), None).score
+        try:
+            return metric.judge(inputs, dict(prediction), None).score
+        except Exception as error:
+            note_failure(error)
+            raise
 
     return load_module(text, "reward", {"score": score}, path=path, told=False)["reward"]
 

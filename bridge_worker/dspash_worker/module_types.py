@@ -12,6 +12,7 @@ from dspash_protocol.signature import closest
 from dspash_worker.parallel_module import ParallelModule
 from dspash_worker.parameters import Parameter, parameters_of
 from dspash_worker.refusal import invalid
+from dspash_worker.sampling import BestOfN, Refine
 
 __all__ = ["MODULE_TYPES", "ModuleType", "Takes", "find_module_type"]
 
@@ -38,7 +39,7 @@ class ModuleType:
     """One row of the table.
 
     `lm_options` go to the class itself where it says so (Predict and its kin take them), else to the predictors
-    inside. `also` are inputs that it takes beside its signature's; `stateful` ones keep something of a call.
+    inside. `also` are inputs that it needs beside its signature's; `stateful` ones keep something of a call.
     """
 
     name: str
@@ -92,8 +93,8 @@ MODULE_TYPES: Final[Mapping[str, ModuleType]] = {
         ModuleType("program_of_thought", dspy.ProgramOfThought, _CODE),
         ModuleType("code_act", dspy.CodeAct, _CODE_AGENT),
         ModuleType("rlm", dspy.RLM, _CODE_AGENT),
-        ModuleType("best_of_n", dspy.BestOfN, _SAMPLER, stateful=True),
-        ModuleType("refine", dspy.Refine, _SAMPLER, stateful=True),
+        ModuleType("best_of_n", BestOfN, _SAMPLER, stateful=True),
+        ModuleType("refine", Refine, _SAMPLER, stateful=True),
         ModuleType("parallel", ParallelModule, Takes(signature=False, module=True)),
     )
 }

@@ -8,10 +8,12 @@ import inspect
 import symtable
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import dspy
 
+from dspash_protocol import FaultError
 from dspash_protocol.signature import SignatureError, SignatureSpec, closest, read_signature
 from dspash_worker.call import Call
 from dspash_worker.classes import callable_in_a_thread, forward_of, import_module_class, takes_anything
@@ -101,7 +103,16 @@ def define_program(
 
 
 def _snippet(title: str, text: str, names: Mapping[str, Any], path: str) -> tuple[SnippetProgram, Inputs]:
-    code = compile_text(text, title, path=path)
+    try:
+        code = compile_text(text, title, path=path)
+    except FaultError as error:
+        if "'return' outside function" in error.fault.message:
+            raise FaultError(
+                replace(
+                    error.fault, message=f"{error.fault.message}; a snippet sets `result` and returns nothing"
+                )
+            ) from None
+        raise
     required = _free_names(text, title) - names.keys() - _GIVEN
     return SnippetProgram(title, code, names), NamedInputs(frozenset(required), None)
 

@@ -118,7 +118,11 @@ def import_object(place: str, *, path: str) -> Any:
     except FaultError as error:
         cause = error.__cause__
         if isinstance(cause, ImportError | AttributeError | ValueError):
-            raise invalid(path, f"{place!r:.80} cannot be imported: {error.fault.message}") from None
+            raise invalid(
+                path,
+                f"{place!r:.80} cannot be imported: {error.fault.message}",
+                hint="install it where the worker runs, or put its folder on the worker's PYTHONPATH",
+            ) from None
         raise
     return found
 

@@ -37,7 +37,7 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True)
 class SignatureInputs:
-    """The inputs of a signature; `also` are those that a module takes besides."""
+    """The inputs of a signature; `also` are those that a module needs besides."""
 
     spec: SignatureSpec
     also: frozenset[str] = frozenset()
@@ -60,6 +60,8 @@ class SignatureInputs:
 
     def accept(self, given: object, *, path: str = "$.inputs") -> dict[str, Any]:
         problems = check_inputs(self.spec, given, path=path, also=self.also)
+        if isinstance(given, Mapping):
+            problems += [Problem(f"{path}.{name}", "missing") for name in sorted(self.also - given.keys())]
         if problems or not isinstance(given, Mapping):
             raise invalid_inputs(problems)
         inputs: dict[str, Any] = _from_wire(given, path)

@@ -93,6 +93,14 @@ def test_multi_chain_comparison_weighs_completions(scripted: Any) -> None:
     assert "I'm trying to two" in prompt_of(request)
 
 
+@pytest.mark.filterwarnings("ignore:The 'prefix' argument:DeprecationWarning")
+def test_multi_chain_comparison_without_completions_is_refused_by_its_place(scripted: Any) -> None:
+    worker = scripted({"rationale": "both", "answer": "b"})
+    worker.call("create_module", id="m", type="multi_chain_comparison", signature=QA)
+    fault = worker.fault("forward", module_id="m", inputs={"question": "?"})
+    assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, "$.inputs.completions")
+
+
 def test_react_calls_host_tools_and_answers(offline: LocalWorker) -> None:
     answer = run(
         offline,
@@ -196,6 +204,25 @@ def test_failed_attempts_of_one_call_do_not_count_in_the_next(scripted: Any) -> 
     before = worker.workbench.definitions()[0].module
     assert worker.call("forward", module_id="m", inputs={"question": "?"}) == {"answer": "fine"}
     assert vars(before)["fail_count"] == 2
+
+
+@pytest.mark.parametrize("type_", ["best_of_n", "refine"])
+def test_where_every_attempt_fails_the_last_ones_error_is_told(scripted: Any, type_: str) -> None:
+    def create(worker: LocalWorker, reward: Any) -> Any:
+        config = {"N": 2, "threshold": 1.0}
+        worker.call("create_module", id="m", type=type_, module=PLAIN, reward=reward, config=config)
+        return worker.fault("forward", module_id="m", inputs={"question": "?"})
+
+    source = "def metric(inputs, prediction):\n    return len(prediction.reply)\n"
+    fault = create(scripted({"answer": "fine"}), {"source": source})
+    assert (fault.kind, fault.type) == (FaultKind.PROGRAM_ERROR, "AttributeError")
+    assert "reply" in fault.message
+
+    fault = create(scripted({"answer": "fine"}), "exact_match")
+    assert fault.message == "the example has no field 'answer'; it has question"
+
+    fault = create(scripted("nonsense"), {"source": source})
+    assert "nonsense" in fault.message
 
 
 def test_refine_asks_for_advice_and_uses_it(scripted: Any) -> None:

@@ -211,6 +211,7 @@ TWO = "class A(dspy.Module): pass\nclass B(dspy.Module): pass\n"
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({}, "$.forward_fn", "one of forward_fn, source, class is wanted"),
     ({"forward_fn": "x", "source": "y"}, "$.source", "one of forward_fn, source, class is wanted"),
+    ({"forward_fn": "return {'a': 1}"}, "$.forward_fn", "a snippet sets `result` and returns nothing"),
     ({"forward_fn": "if x:\nresult = 1"}, "$.forward_fn", "line 2, column 1: expected an indented block"),
     ({"forward_fn": "x = '\0'"}, "$.forward_fn", "null bytes"),
     ({"forward_fn": 7}, "$.forward_fn", "text is wanted, this is int"),
