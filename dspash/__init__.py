@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         OverloadedError,
         ProgramError,
         ReentrancyError,
+        SandboxUnavailableError,
         SupervisorGaveUpError,
         ToolCallError,
         UnavailableError,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         WorkerFaultError,
         WorkerLostError,
     )
+    from dspash.sandbox import Limits
     from dspash.usage import Isolation, Usage
     from dspash_protocol import Progress
 
@@ -78,6 +80,7 @@ __all__ = [
     "Isolation",
     "LMCallError",
     "LimitExceededError",
+    "Limits",
     "Metric",
     "Module",
     "NotFoundError",
@@ -88,6 +91,7 @@ __all__ = [
     "Progress",
     "ReentrancyError",
     "Runnable",
+    "SandboxUnavailableError",
     "Stream",
     "SupervisorGaveUpError",
     "Token",
@@ -109,6 +113,7 @@ _HOMES: Final = {
     ),
     "dspash.bridge": ["BridgeStatus", "WorkerStatus"],
     "dspash.usage": ["Isolation", "Usage"],
+    "dspash.sandbox": ["Limits"],
     "dspash_protocol": ["Progress"],
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}

@@ -34,6 +34,7 @@ __all__ = [
     "ProgramError",
     "ReentrancyError",
     "ReportLike",
+    "SandboxUnavailableError",
     "SupervisorGaveUpError",
     "ToolCallError",
     "UnavailableError",
@@ -98,6 +99,21 @@ class ConfigurationError(DspashError):
         self.problem = problem
         self.way_out = way_out
         super().__init__(f"{path}: {problem}; {way_out}")
+
+
+class SandboxUnavailableError(DspashError):
+    """This machine cannot confine a worker as asked; nothing weaker is used in its place.
+
+    `tier` is what was asked for, `probe` the check that failed, `cause` what it met, `way_out` the remedy on this system.
+    Apply that remedy, or ask for another tier.
+    """
+
+    def __init__(self, *, tier: str, probe: str, cause: str, way_out: str) -> None:
+        self.tier = tier
+        self.probe = probe
+        self.cause = cause
+        self.way_out = way_out
+        super().__init__(f"sandbox {tier!r} is not available here: {probe}: {cause}; {way_out}")
 
 
 class BridgeError(DspashError):

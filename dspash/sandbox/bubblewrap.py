@@ -1,0 +1,90 @@
+"""Bubblewrap: the arguments that make a sandbox's namespaces and file system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dspash.sandbox.binds import Binds
+from dspash.sandbox.identity import Identity
+from dspash.sandbox.mounts import Mount
+
+__all__ = ["ACCOUNT_FILES", "DEVICES", "SCRATCH", "View", "account_files", "bubblewrap_arguments"]
+
+SCRATCH: Final = "/box"
+DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+ACCOUNT_FILES: Final = ("/etc/passwd", "/etc/group")
+
+_NAMESPACES: Final = (
+    "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try"
+    " --die-with-parent --new-session --hostname sandbox --cap-drop ALL --clearenv"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that is to be seen inside: the interpreter's parts, the user's mounts, and the accounts' files.
+
+    `accounts` are descriptors with the contents of ACCOUNT_FILES, in that order.
+    """
+
+    binds: Binds
+    mounts: tuple[Mount, ...]
+    accounts: tuple[int, int]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The host's paths behind it, each once."""
+        return tuple(dict.fromkeys((*self.binds.sources, *(mount.source for mount in self.mounts))))
+
+
+def account_files(identity: Identity) -> tuple[str, str]:
+    """The contents of passwd and group: one account, so that a program can look up its own name."""
+    return (
+        f"sandbox:x:{identity.uid}:{identity.gid}:sandbox:{SCRATCH}:/nonexistent\n",
+        f"sandbox:x:{identity.gid}:\n",
+    )
+
+
+def bubblewrap_arguments(
+    view: View,
+    *,
+    environment: Mapping[str, str],
+    scratch_bytes: int,
+    info: int,
+    place_of: Callable[[str], str] = str,
+) -> list[str]:
+    """Everything before the command. `place_of` says where a source is reached from: itself, or where it was staged.
+
+    `info` is the descriptor that bubblewrap tells its child's pid on.
+    """
+    return [
+        *_NAMESPACES,
+        *_each("--setenv", environment.items()),
+        *_each("--ro-bind", ((place_of(pair.source), pair.target) for pair in view.binds.pairs)),
+        *_each("--ro-bind", ((place_of(mount.source), mount.target) for mount in view.mounts)),
+        *_hiding(view.binds.hidden),
+        *_each("--symlink", view.binds.links),
+        *("--proc", "/proc", "--dir", "/dev"),
+        *_each("--dev-bind", ((device, device) for device in DEVICES)),
+        *_account_arguments(view.accounts),
+        *("--perms", "0700", "--size", str(scratch_bytes), "--tmpfs", SCRATCH),
+        *("--remount-ro", "/", "--chdir", SCRATCH, "--info-fd", str(info)),
+    ]
+
+
+def _each(option: str, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for first, second in pairs:
+        yield from (option, first, second)
+
+
+def _hiding(folders: Iterable[str]) -> Iterator[str]:
+    """Empty folders over others; bubblewrap's are writable until they are told not to be."""
+    for folder in folders:
+        yield from ("--perms", "0555", "--size", "4096", "--tmpfs", folder, "--remount-ro", folder)
+
+
+def _account_arguments(descriptors: tuple[int, int]) -> Iterator[str]:
+    for descriptor, path in zip(descriptors, ACCOUNT_FILES, strict=True):
+        yield from ("--perms", "0444", "--ro-bind-data", str(descriptor), path)
