@@ -22,6 +22,7 @@ from dspash.supervision.exit_reason import (
     Signalled,
     StartFailed,
     StoppedByOwner,
+    ZygoteLost,
     exit_from_returncode,
     exit_from_wait_status,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "Verdict",
     "Vitals",
     "WorkerUse",
+    "ZygoteLost",
     "decide",
     "exit_from_returncode",
     "exit_from_wait_status",

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from dspash.supervision.backoff import Backoff
 from dspash.supervision.child_spec import ChildSpec, Restart
 from dspash.supervision.death import Death
-from dspash.supervision.exit_reason import Exited, Overran, Recycled, StoppedByOwner
+from dspash.supervision.exit_reason import Exited, Overran, Recycled, StoppedByOwner, ZygoteLost
 from dspash.supervision.history import RestartHistory
 from dspash.supervision.intensity import Intensity
 from dspash.supervision.report import CrashReport
@@ -53,17 +53,17 @@ def decide(
     """Say what to do about `death` of the child of `spec`; `history` and `now_s` are the supervisor's.
 
     `now_s` is a monotonic clock's reading and `random` yields numbers evenly from [0, 1). Total: every
-    combination has an answer. Three deaths are answered with a start at once that counts for nothing: of a child
-    that we replaced on purpose, which is no failure; of one killed over a call that ignored its end; and of one
-    that was serving calls. The last two say nothing of the child: they are told to the callers, whose own pace
-    bounds them. What counts are crashes that nobody asked for: before readiness, or with nothing to do.
+    combination has an answer. Four deaths are answered with a start at once that counts for nothing: of a child
+    that we replaced on purpose, which is no failure; of one that ended with its zygote, whose deaths are counted by
+    themselves; of one killed over a call that ignored its end; and of one that was serving calls. The last two say
+    nothing of the child: they are told to the callers, whose own pace bounds them. What counts are crashes that nobody asked for: before readiness, or with nothing to do.
     """
     match spec.restart, death.exit:
         case _, StoppedByOwner():
             return Forget()
         case Restart.TEMPORARY, _:
             return Forget()
-        case _, Recycled() | Overran():
+        case _, Recycled() | Overran() | ZygoteLost():
             return StartAgain(0.0, history)
         case Restart.TRANSIENT, Exited(code=0):
             return Forget()

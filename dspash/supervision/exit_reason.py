@@ -21,6 +21,7 @@ __all__ = [
     "Signalled",
     "StartFailed",
     "StoppedByOwner",
+    "ZygoteLost",
     "exit_from_returncode",
     "exit_from_wait_status",
 ]
@@ -194,6 +195,18 @@ class StoppedByOwner:
         return "was stopped by its owner"
 
 
+@dataclass(frozen=True, slots=True)
+class ZygoteLost:
+    """The zygote that it was forked from has ended, and it with that one, or before it was born."""
+
+    is_normal: ClassVar[bool] = False
+    detail: str
+
+    def describe(self) -> str:
+        """A verb phrase whose subject is the worker."""
+        return f"ended with the zygote it was forked from, which {self.detail}"
+
+
 ExitReason: TypeAlias = (
     Exited
     | Signalled
@@ -204,6 +217,7 @@ ExitReason: TypeAlias = (
     | Overran
     | Recycled
     | StoppedByOwner
+    | ZygoteLost
 )
 """Why a worker ended. The first three are what the system reports, or fails to; all others outrank them."""
 

@@ -31,6 +31,7 @@ from dspash.supervision import (
     StartAgain,
     StartFailed,
     StoppedByOwner,
+    ZygoteLost,
     decide,
 )
 
@@ -43,7 +44,7 @@ CRASHES: list[ExitReason] = [
     StartFailed("no such interpreter"),
     Hung(9.0),
 ]
-ON_PURPOSE: list[ExitReason] = [Recycled(RecycleCause.AGE), Overran("forward", 2.0)]
+ON_PURPOSE: list[ExitReason] = [Recycled(RecycleCause.AGE), Overran("forward", 2.0), ZygoteLost("was killed")]
 REASONS = [Exited(0), StoppedByOwner(), *ON_PURPOSE, *CRASHES]
 
 DEATHS = st.builds(
