@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import keyword
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def tool_of(name: str, function: Callable[..., Any]) -> Tool:
     Raises ConfigurationError for a name that cannot be called, or a parameter that cannot be given by name.
     """
     path = f"tools[{name!r}]"
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise ConfigurationError(path, "a program calls a tool by its name", "give a Python identifier")
     if not callable(function):
         raise ConfigurationError(path, f"{type(function).__name__} cannot be called", "give a function")
