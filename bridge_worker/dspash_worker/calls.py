@@ -81,7 +81,7 @@ class Calls:
         self._channel = channel
         self._asks = asks
         self._timers = timers
-        self._threads: CallThreads[_Ticket] = CallThreads(concurrency, self._serve)
+        self._threads: CallThreads[_Ticket] = CallThreads(concurrency, self._serve, idle=channel.lead)
         asks.on_wait, asks.on_answer = self._threads.lend, self._threads.take_back
         self._lock = threading.Lock()
         self._open: dict[int, _Ticket] = {}

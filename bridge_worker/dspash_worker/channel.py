@@ -8,10 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from dspash_protocol import (
-    BrokenFramingError,
     Event,
     EventKind,
     LocalProtocolError,
@@ -19,23 +18,23 @@ from dspash_protocol import (
     Received,
     Reply,
     Session,
-    Spinning,
     State,
 )
 from dspash_worker.events import EventQueue
 from dspash_worker.log import say
+from dspash_worker.reader import Reader, StreamEnd
 from dspash_worker.stdio import Pipes
 from dspash_worker.writer import Writer, WriterState
 
 __all__ = ["WRITE_DEADLINE_S", "Channel", "Ending"]
 
-READ_BYTES: Final = 256 * 1024
+WAKE_BYTES: Final = 4096
 
 WRITE_DEADLINE_S: Final = 60.0
 """How long the pipe may take nothing while bytes wait: time enough for a host stopped by hand or by a debugger."""
 
-SPIN_S: Final = 150e-6
-"""How long to look for a request before sleeping: to be woken on another CPU costs 35 to 50 µs, and each end pays."""
+CAN_LEAD: Final = hasattr(select, "epoll")
+"""With poll, what one thread waits for cannot be changed by another; there, one thread reads everything."""
 
 LAST_WRITE_DEADLINE_S: Final = 2.0
 """The same once the worker has said all it has to say, and would otherwise be gone."""
@@ -50,11 +49,12 @@ class Ending(StrEnum):
     STOPPED = "stopped"  # the worker asked for it
 
 
-_ENDINGS: Final = {WriterState.BROKEN: Ending.EOF, WriterState.OVERFULL: Ending.STALLED}
+_WHEN_READING: Final = {StreamEnd.EOF: Ending.EOF, StreamEnd.BROKEN: Ending.BROKEN}
+_WHEN_WRITING: Final = {WriterState.BROKEN: Ending.EOF, WriterState.OVERFULL: Ending.STALLED}
 
 
 class Channel:
-    """The pipe to the host. One thread reads and drains, in `run`; any thread sends.
+    """The pipe to the host. One thread reads and drains, in `run`; any thread sends, and may read for a while in `lead`.
 
     Sending raises ConnectionError when the pipe is gone, else what Session.send raises.
     """
@@ -72,17 +72,18 @@ class Channel:
         self._write_deadline_s = write_deadline_s
         self._now = now
         self._writer = Writer(pipes.writing, on_backlog=self._wake_reader, now=now)
-        self._ending: Ending | None = None
+        self._host_gone = False
         self._stopping = False
-        self._spinning = Spinning()
-        self._reader: int | None = None
+        self._thread: int | None = None  # the one in `run`
+        self._reader: Reader | None = None  # while it is there
+        self._poller: Any = select.epoll() if CAN_LEAD else select.poll()
         self.forked = False
         self._wake_reading, self._wake_writing = os.pipe()
         for descriptor in (*pipes, self._wake_reading, self._wake_writing):
             os.set_blocking(descriptor, False)
 
     def __repr__(self) -> str:
-        return f"<Channel {self._ending or 'open'} {self._session!r} {self._writer!r}>"
+        return f"<Channel {self._find_ending() or 'open'} {self._session!r} {self._writer!r}>"
 
     @property
     def waiting_bytes(self) -> int:
@@ -134,6 +135,8 @@ class Channel:
         self._writer.disown()
         for descriptor in (*self._pipes, self._wake_reading, self._wake_writing):
             os.close(descriptor)
+        if CAN_LEAD:
+            self._poller.close()
 
     def _encode(self, message: Message) -> bytes:
         try:
@@ -146,75 +149,58 @@ class Channel:
     # --- reading, in one thread ---
 
     def run(self, receive: Callable[[Received], None]) -> Ending:
-        """Read until the pipe ends or `stop` is called; every message goes to `receive`, in order, in this thread."""
-        self._reader = threading.get_ident()
+        """Read until the pipe ends or `stop` is called; every message goes to `receive`, in order."""
+        self._thread = threading.get_ident()
         reading, writing = self._pipes
-        poll = select.poll()
-        poll.register(reading, select.POLLIN)
-        poll.register(self._wake_reading, select.POLLIN)
+        poller = self._poller
+        poller.register(reading, select.POLLIN)
+        poller.register(self._wake_reading, select.POLLIN)
         # Without interest in writing, the pipe still tells that nobody holds its other end: a host whose end was
         # inherited by some child of its own never closes it.
-        poll.register(writing, 0)
+        poller.register(writing, 0)
+        reader = self._reader = Reader(reading, self._session, receive, now=self._now)
         drains = False
         while (ending := self._find_ending()) is None:
             if bool(self._writer.waiting_bytes) is not drains:
                 drains = not drains
-                poll.modify(writing, select.POLLOUT if drains else 0)
-            for descriptor, signs in poll.poll(self._patience_ms() if drains else None):
+                poller.modify(writing, select.POLLOUT if drains else 0)
+            for descriptor, signs in poller.poll(self._patience() if drains else None):
                 if descriptor == reading:
-                    self._read(receive)
-                    self._read_on(receive)
+                    reader.read()
                 elif descriptor == self._wake_reading:
-                    os.read(self._wake_reading, READ_BYTES)
+                    os.read(self._wake_reading, WAKE_BYTES)
                 elif signs & select.POLLOUT:
                     self._writer.drain()
-                elif not self._is_readable():
-                    self._ending = Ending.EOF
+                elif not reader.is_readable():
+                    self._host_gone = True
         self._writer.close()
         return ending
 
-    def _read_on(self, receive: Callable[[Received], None]) -> None:
-        """Look for the next request for a moment when all were answered, as a host that waits for each sends it then."""
-        while not self._session.owed and self._ending is None and self._spinning.is_due():
-            until = self._now() + SPIN_S
-            while not (found := self._read(receive)) and self._now() < until:
-                continue
-            self._spinning.tell(paid_off=found)
+    # --- reading, in a thread that waits for what the host says next ---
 
-    def _read(self, receive: Callable[[Received], None]) -> bool:
-        """Take in what has come; whether there was anything."""
-        try:
-            data = os.read(self._pipes.reading, READ_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""  # reset by a host that died
-        try:
-            if data:
-                messages = self._session.receive(data)
-            else:
-                self._ending = Ending.EOF
-                self._session.receive_eof()
-                return True
-        except BrokenFramingError as error:
-            say(f"the stream from the host is broken: {error}")
-            self._ending = Ending.BROKEN
-            messages = error.received
-        for message in messages:
-            receive(message)
-        return True
+    def lead(self, is_over: Callable[[], object]) -> None:
+        """Read in this thread for a moment, at most until `is_over`, if nobody else does."""
+        if not CAN_LEAD or self.forked or self._reader is None:
+            return
+        self._reader.lead(is_over, self)
+        if self._reader.end is not None:
+            self._wake_reader()
 
-    def _is_readable(self) -> bool:
-        """Whether the pipe from the host has something to say yet: bytes, or its own end."""
-        poll = select.poll()
-        poll.register(self._pipes.reading, select.POLLIN)
-        return bool(poll.poll(0))
+    def pause(self) -> None:
+        """Leave the reading to another thread."""
+        self._poller.modify(self._pipes.reading, 0)
+
+    def resume(self) -> None:
+        """Read again."""
+        self._poller.modify(self._pipes.reading, select.POLLIN)
 
     def _find_ending(self) -> Ending | None:
-        if self._ending is not None:
-            return self._ending
+        if self._reader is not None and self._reader.end is not None:
+            return _WHEN_READING[self._reader.end]
+        if self._host_gone:
+            return Ending.EOF
         if self._writer.state is not WriterState.OPEN:
-            return _ENDINGS[self._writer.state]
+            return _WHEN_WRITING[self._writer.state]
         if self._stopping and not self._writer.waiting_bytes:
             return Ending.STOPPED
         if self._writer.stalled_s() > self._deadline_s():
@@ -222,15 +208,17 @@ class Channel:
             return Ending.STALLED
         return None
 
-    def _patience_ms(self) -> float:
-        return max(0.0, self._deadline_s() - self._writer.stalled_s()) * 1000 + 1
+    def _patience(self) -> float:
+        """How long to wait for the pipe to take something, in the poller's unit."""
+        patience_s = max(0.0, self._deadline_s() - self._writer.stalled_s()) + 0.001
+        return patience_s if CAN_LEAD else patience_s * 1000
 
     def _deadline_s(self) -> float:
         deadline_s = self._write_deadline_s
         return min(deadline_s, LAST_WRITE_DEADLINE_S) if self._stopping else deadline_s
 
     def _wake_reader(self) -> None:
-        if threading.get_ident() == self._reader:
+        if threading.get_ident() == self._thread:
             return  # it looks before it waits again
         try:
             os.write(self._wake_writing, b"\0")

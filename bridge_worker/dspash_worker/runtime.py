@@ -10,6 +10,8 @@ from typing import Any, Final
 import dspy
 from dspy.utils.parallelizer import ParallelExecutor
 
+from dspash_worker.remembering import remember
+
 __all__ = ["prepare"]
 
 _LATE_MODULES: Final = ("dspy.clients.execution", "dspy.clients.engines.streaming")
@@ -31,6 +33,7 @@ def prepare(lm: dspy.LM | None) -> None:
     dspy.configure(lm=lm, adapter=None, disable_history=True, async_max_workers=MANY_STREAMS)
     logging.getLogger("dspy").setLevel(logging.WARNING)  # an optimizer's account of itself goes out as events
     _run_patiently()
+    remember()
     if not hasattr(dspy, "TypedPredictor"):
         # Avatar and AvatarOptimizer still name it; what it did is what Predict does now.
         setattr(dspy, "TypedPredictor", dspy.Predict)  # noqa: B010  (it is no attribute that a type checker knows)

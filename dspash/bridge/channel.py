@@ -21,7 +21,7 @@ READ_BYTES: Final = 1 << 18
 HIGH_WATER_BYTES: Final = 8 << 20  # a writer that finds more than this waiting waits itself
 SOCKET_BUFFER_BYTES: Final = 1 << 20  # asked of the kernel each way, which may grant less
 ARRIVAL_S: Final = 0.01  # how long one wait for data may take
-SPIN_S: Final = 150e-6
+SPIN_S: Final = 2e-3
 """How long to look again and again before sleeping: to be woken on another CPU costs 35 to 50 µs, and each end pays."""
 
 _ARRIVAL_TIME: Final = struct.pack("ll", 0, int(ARRIVAL_S * 1e6))  # a struct timeval

@@ -1,0 +1,144 @@
+"""Reader: takes in what the host says, by whichever thread is best placed to read it."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+from dspash_protocol import BrokenFramingError, Received, Session, Spinning
+from dspash_worker.log import say
+
+__all__ = ["Pausable", "Reader", "StreamEnd"]
+
+READ_BYTES: Final = 256 * 1024
+
+SPIN_S: Final = 2e-3
+"""How long to look again before sleeping: to be woken on another CPU costs 35 to 50 µs and leaves the caches cold."""
+
+LEAD_S: Final = 0.01
+"""How long a thread reads for itself what it waits for; past that, a switch of threads is no loss worth having."""
+
+
+class StreamEnd(StrEnum):
+    """Why nothing more can be read."""
+
+    EOF = "eof"  # the host closed the pipe between frames, or is gone
+    BROKEN = "broken"  # the bytes from the host are no sequence of frames, or ended inside one
+
+
+class Pausable(Protocol):
+    """The wait of the permanent thread, from which the pipe is taken out while another thread reads."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Reader:
+    """Reads the pipe on the permanent thread, or on one that waits for what the host says next; never on two at once.
+
+    A message that is read by the thread that waits for it needs no second wake-up. Every message goes to `receive`, in
+    order, on the thread that reads.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        session: Session,
+        receive: Callable[[Received], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.end: StreamEnd | None = None
+        self._descriptor = descriptor
+        self._session = session
+        self._receive = receive
+        self._now = now
+        self._reading = threading.Lock()  # held by the one thread that takes messages in
+        self._spinning = Spinning()
+        self._arrival = select.poll()
+        self._arrival.register(descriptor, select.POLLIN)
+
+    def __repr__(self) -> str:
+        return f"<Reader {self.end or 'open'}>"
+
+    def read(self) -> None:
+        """Take in what has come, and look for the next request for a moment; nothing when another thread reads."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self._take_in()
+                if not self._session.owed:  # a host that waits for each answer sends its next request now
+                    self._look_again(_never)
+            finally:
+                self._reading.release()
+
+    def lead(self, is_over: Callable[[], object], wait: Pausable) -> None:
+        """Read in this thread until `is_over`, or for LEAD_S; not at all while another one does."""
+        if self.end is not None or not self._reading.acquire(blocking=False):
+            return
+        try:
+            wait.pause()
+            try:
+                self._lead(is_over)
+            finally:
+                wait.resume()
+        finally:
+            self._reading.release()
+
+    def is_readable(self, within_s: float = 0.0) -> bool:
+        """Whether the pipe has something to say: bytes, or its own end."""
+        return bool(self._arrival.poll(within_s * 1000))
+
+    def _lead(self, is_over: Callable[[], object]) -> None:
+        until = self._now() + LEAD_S
+        while self.end is None and not is_over():
+            if self._session.owed <= 1 and self._look_again(is_over):
+                continue  # other calls would have to share the interpreter with one that only looks
+            left_s = until - self._now()
+            if left_s <= 0 or not self.is_readable(left_s):
+                return
+            self._take_in()
+
+    def _look_again(self, is_over: Callable[[], object]) -> bool:
+        """Look for what comes next instead of sleeping, where that has paid lately; whether something came."""
+        if self.end is not None or not self._spinning.is_due():
+            return False
+        found = False
+        looked_at = self._now()
+        until = looked_at + SPIN_S
+        while not (found := self._take_in()) and looked_at < until and not is_over():
+            looked_at = self._now()
+        self._spinning.tell(paid_off=found)
+        return found
+
+    def _take_in(self) -> bool:
+        """Take in what has come; whether there was anything."""
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""  # reset by a host that died
+        end = None if data else StreamEnd.EOF
+        messages: Sequence[Received] = ()
+        try:
+            if data:
+                messages = self._session.receive(data)
+            else:
+                self._session.receive_eof()
+        except BrokenFramingError as error:
+            say(f"the stream from the host is broken: {error}")
+            end = StreamEnd.BROKEN
+            messages = error.received
+        for message in messages:
+            self._receive(message)
+        self.end = end  # only now: another thread stops the worker as soon as it sees it
+        return True
+
+
+def _never() -> bool:
+    return False
