@@ -139,8 +139,18 @@ def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
     outcome = evaluate_program(
         job.call, lambda: program, examples, job.metric, title=title, threads=DEFAULT_THREADS
     )
+    _require_a_verdict(outcome, job)
     job.progress.candidate(outcome.score, examples=len(examples), final=True)
     return outcome
+
+
+def _require_a_verdict(outcome: Outcome, job: Job) -> None:
+    """Raise FaultError where the metric never said anything, then or before: nothing was learned, and 0 is no score."""
+    faults = [result.fault for result in outcome.results if result.fault is not None]
+    if len(faults) < len(outcome.results) or job.progress.judged:
+        return
+    message = f"not one example could be judged; the first failure was: {faults[0].message}"
+    raise FaultError(replace(faults[0], message=message))
 
 
 def _kept_candidates(program: dspy.Module, row: OptimizerType) -> list[dict[str, Any]]:

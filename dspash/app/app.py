@@ -48,7 +48,7 @@ class App:
         self._toolbox = Toolbox()
         self._metrics = HostMetrics()
         self._planner = Planner(self, self._toolbox, self._metrics)
-        self.gateway = Gateway({OFFLINE: OfflineModel()}, default=OFFLINE)
+        self.gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
         capabilities = self.gateway.capabilities(lm).to_map()
         models = Models(self.gateway)
         self._bridge = Bridge(
@@ -169,19 +169,28 @@ class App:
         source: str | None = None,
         forward_fn: str | None = None,
         cls: str | None = None,
+        class_name: str | None = None,
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
     ) -> Program:
         """Create a program in every worker, in one of three forms.
 
-        `source` is the text of a `dspy.Module` class; `forward_fn` a snippet that sees `self`, the inputs and the
-        tools, and sets `result`; `cls` an importable `"package.module:Class"`. `modules` become attributes of `self`.
+        `source` is the text of a `dspy.Module` class, `class_name` says which if there are several; `forward_fn` a
+        snippet that sees `self`, the inputs and the tools, and sets `result`; `cls` an importable
+        `"package.module:Class"`. `modules` become attributes of `self`.
         Tools are plain functions of this process, globals inside the program. `init` goes to the class.
         """
         return self._define(
             self._planner.program(
-                name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
+                name,
+                modules or {},
+                tools,
+                init or {},
+                class_name=class_name,
+                source=source,
+                forward_fn=forward_fn,
+                cls=cls,
             )
         )
 
@@ -192,6 +201,7 @@ class App:
         source: str | None = None,
         forward_fn: str | None = None,
         cls: str | None = None,
+        class_name: str | None = None,
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
@@ -199,7 +209,14 @@ class App:
         """The same, awaited."""
         return await self._adefine(
             self._planner.program(
-                name, modules or {}, tools, init or {}, source=source, forward_fn=forward_fn, cls=cls
+                name,
+                modules or {},
+                tools,
+                init or {},
+                class_name=class_name,
+                source=source,
+                forward_fn=forward_fn,
+                cls=cls,
             )
         )
 

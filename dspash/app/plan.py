@@ -79,6 +79,8 @@ class Planner:
         modules: Mapping[str, Module],
         tools: Tools,
         init: Mapping[str, Any],
+        *,
+        class_name: str | None = None,
         **forms: str | None,
     ) -> Plan[Program]:
         """A program in one of the three forms; it may use its own tools and those of its modules."""
@@ -98,6 +100,7 @@ class Planner:
             "modules": [{"id": module.id, "name": attribute} for attribute, module in modules.items()],
             "tools": [tool.to_map() for tool in described.values()],
             "config": dict(init),
+            **({} if class_name is None else {"class_name": class_name}),
         }
         return Plan(Program(self._app, name, create), described)
 

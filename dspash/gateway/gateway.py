@@ -13,13 +13,15 @@ from dspash.gateway.tally import Tally, TallyBoard
 __all__ = ["Gateway"]
 
 _VARIANT: Final = "/"
+_ANY: Final = "default"  # what a worker calls the model that the host is to choose
 
 
 class Gateway:
     """Serves LM calls from the models it was given.
 
     A request's model is looked up by its full name, then by the part before the first `/`: with a model named
-    `offline`, `offline/small` reaches it too. A request without a model goes to `default`. Thread-safe.
+    `offline`, `offline/small` reaches it too. A request without a model, or for the model `default`, goes to the default
+    one: a worker asks so wherever nobody told it which, as on a thread that a program started itself. Thread-safe.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Gateway:
         model = request.get("model", self._default)
         if not isinstance(model, str):
             raise ModelRequestError("$.model", f"{type(model).__name__} is not the name of a model")
-        name = self._name_of(model)
+        name = self._default if model == _ANY and _ANY not in self._models else self._name_of(model)
         if deadline is not None and self._clock() >= deadline:
             self._board.count_failure(name)
             raise ModelTimeoutError(f"the deadline had passed before {name} was asked")

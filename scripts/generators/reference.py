@@ -96,12 +96,26 @@ def _members(cls: type) -> dict[str, Callable[..., Any]]:
     }
 
 
+_INPUTS: Final = "the signature's inputs"
+_INPUTS_OF: Final = {
+    "multi_chain_comparison": f"{_INPUTS}, and `completions`: `M` outputs to compare, each a map with a `reasoning`",
+    "best_of_n": "the module's inputs",
+    "refine": "the module's inputs",
+    "parallel": "`inputs`: a list of maps of the module's inputs; the prediction has `results` and `errors`",
+}
+
+
 def _module_types() -> str:
-    rows = ["| type | takes | configuration |", "|---|---|---|"]
+    rows = ["| type | takes | configuration | is called with |", "|---|---|---|---|"]
     for name, row in MODULE_TYPES.items():
         takes = [part for part in ("signature", "tools", "module", "reward") if getattr(row.takes, part)]
-        rows.append(f"| `{name}` | {', '.join(takes)} | {_names(row.parameters)} |")
-    rows.append("| `custom` | `cls`, and what the class's constructor takes | the constructor's parameters |")
+        rows.append(
+            f"| `{name}` | {', '.join(takes)} | {_names(row.parameters)} | {_INPUTS_OF.get(name, _INPUTS)} |"
+        )
+    rows.append(
+        "| `custom` | `cls`, and what the class's constructor takes | the constructor's parameters"
+        " | what its `forward` takes |"
+    )
     return "\n".join([*rows, ""])
 
 
@@ -110,8 +124,11 @@ def _optimizers() -> str:
     for name, row in OPTIMIZERS.items():
         aliases = ", ".join(f"`{alias}`" for alias in row.aliases)
         rows.append(f"| `{name}` | {aliases} | {_names(row.parameters())} |")
+    bound = [name for name, row in OPTIMIZERS.items() if not row.portable]
     note = (
-        "Names are read without regard to case and underscores: `BootstrapFewShot` is `bootstrap_few_shot`.\n"
+        "Names are read without regard to case and underscores: `BootstrapFewShot` is `bootstrap_few_shot`. "
+        f"What {_names(bound)} make is more than a state and cannot leave its worker: `app.optimize` refuses it, "
+        '`app.submit("optimize", {…, "as": id}, sticky=key)` keeps it there.\n'
     )
     return "\n".join([note, *rows, ""])
 

@@ -55,7 +55,13 @@ def gateway() -> Gateway:
 
 @pytest.mark.parametrize(
     ("asked", "answered"),
-    [("plain", "plain"), ("clever", "clever"), ("clever/small", "clever"), ("clever/big", "big")],
+    [
+        ("plain", "plain"),
+        ("clever", "clever"),
+        ("clever/small", "clever"),
+        ("clever/big", "big"),
+        ("default", "plain"),
+    ],
 )
 def test_a_name_or_a_variant_of_it_reaches_its_model(gateway: Gateway, asked: str, answered: str) -> None:
     assert gateway.complete({"model": asked}, meta={})["model"] == answered
