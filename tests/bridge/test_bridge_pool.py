@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from dspash.bridge.call import Call, CallOptions, Standing
 from dspash.bridge.pool import Pool
 from dspash.errors import OverloadedError
+from tests.leaks import wait_until
 
 BOUND_S = 10.0
 
@@ -49,10 +49,7 @@ def in_thread(step: Callable[[], object]) -> threading.Thread:
 
 
 def wait_for_waiter(pool: Pool[Slot]) -> None:
-    end = time.monotonic() + BOUND_S
-    while not pool._wanting_place:
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    wait_until(lambda: pool._wanting_place, "somebody to wait for a place")
 
 
 def test_a_call_goes_to_the_least_busy_worker() -> None:

@@ -174,8 +174,11 @@ def test_a_number_that_has_gone_to_somebody_else_is_not_signalled(monkeypatch: p
         stranger.communicate(b"\n")
 
 
-def test_our_own_group_is_never_signalled() -> None:
-    Group(os.getpgid(0), "nothing").kill()  # we are still here
+def test_our_own_group_is_never_signalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _signal: signalled.append(group))
+    Group(os.getpgid(0), "nothing").kill()
+    assert signalled == []
 
 
 def test_a_worker_without_wrapper_dies_with_the_thread_that_started_it_or_is_told_of_its_parent(

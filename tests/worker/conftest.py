@@ -34,6 +34,7 @@ from dspash_protocol import (
     Role,
     Session,
 )
+from tests.leaks import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENES = Path(__file__).with_name("shell_worker.py")
@@ -204,22 +205,24 @@ class ShellHost:
 
     def wait_until_blocked(self) -> None:
         """Wait until the worker's pipe to us has stopped filling, that is, until it is full."""
-        before = -1
+        before, end = -1, time.monotonic() + BOUND_S
         while (now := self._unread()) != before or now == 0:
+            assert time.monotonic() < end, f"waited {BOUND_S:g} s for the pipe to be full"
             before = now
-            time.sleep(0.05)
+            time.sleep(0.05)  # long enough for a worker that still writes to show it
 
     def until_open(self, count: int) -> None:
         """Wait until so many calls run, and none waits for a thread."""
-        while (worker := self.result(self.ask("stats"))["worker"])["waiting"] or worker["open"] != count + 1:
-            time.sleep(0.001)
+
+        def are_running() -> bool:
+            worker = self.result(self.ask("stats"))["worker"]
+            return not worker["waiting"] and worker["open"] == count + 1
+
+        wait_until(are_running, f"{count} calls to run", bound_s=BOUND_S)
 
     def wait_for(self, file: Path) -> None:
         """Wait until the worker has made `file`, reading nothing meanwhile."""
-        end = time.monotonic() + BOUND_S
-        while not file.exists():
-            assert time.monotonic() < end, f"waited {BOUND_S:g} s for {file}"
-            time.sleep(0.005)
+        wait_until(file.exists, str(file), bound_s=BOUND_S)
 
     def _unread(self) -> int:
         count = array.array("i", [0])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from queue import SimpleQueue
 
 import pytest
 
 from dspash_worker.threads import CallThreads
+from tests.leaks import wait_until
 
 BOUND_S = 10.0
 
@@ -122,14 +122,8 @@ def test_threads_that_were_only_lent_end_when_there_is_nothing_to_do() -> None:
     inside.wait(BOUND_S)
     assert threading.active_count() == before + 6
     go_on.set()
-    end = time.monotonic() + BOUND_S
-    while threading.active_count() > before + 2:
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    wait_until(lambda: threading.active_count() <= before + 2, "the threads beyond the count to end")
 
 
 def wait_until_running(threads: CallThreads[str], count: int) -> None:
-    end = time.monotonic() + BOUND_S
-    while threads._running != count:
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    wait_until(lambda: threads._running == count, f"{count} items to run")
