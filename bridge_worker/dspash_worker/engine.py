@@ -16,7 +16,14 @@ from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.current import current_call
 from dspash_worker.lm_calls import FAULT, current_lm_call
 
-__all__ = ["AsyncGatewayEngine", "Capabilities", "GatewayEngine", "lm15_error_of"]
+__all__ = [
+    "AsyncGatewayEngine",
+    "AsyncNoEngine",
+    "Capabilities",
+    "GatewayEngine",
+    "NoEngine",
+    "lm15_error_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,37 @@ class AsyncGatewayEngine(_Borrowed):
 
     async def aclose(self) -> None:
         """Nothing to close: the pipe is the worker's."""
+
+
+class NoEngine(_Borrowed):
+    """Stands where a plain session's model will be, and says so to whoever is too early."""
+
+    def complete(self, request: lm15.Request) -> lm15.Response:
+        raise _not_configured()
+
+    def stream(self, request: lm15.Request) -> Iterator[Any]:
+        raise _not_configured()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class AsyncNoEngine(_Borrowed):
+    """The same for DSPy's async calls."""
+
+    async def complete(self, request: lm15.Request) -> lm15.Response:
+        raise _not_configured()
+
+    def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
+        raise _not_configured()
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def _not_configured() -> lm15.LM15Error:
+    message = "no language model is configured; send `configure` with an `lm` first"
+    return lm15_error_of(Fault(FaultKind.UNAVAILABLE, message))
 
 
 def lm15_error_of(fault: Fault) -> lm15.LM15Error:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import dspy
 
-from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine
+from dspash_worker.engine import AsyncGatewayEngine, AsyncNoEngine, Capabilities, GatewayEngine, NoEngine
 from dspash_worker.history import History
 from dspash_worker.lm_calls import NotedLM
 from dspash_worker.providers import check_provider
@@ -61,9 +61,14 @@ class LanguageModels:
     full: bool
     history: History
 
-    def default(self) -> dspy.LM | None:
-        """Return the model used until one is configured: in a full session the host decides which that is."""
-        return self._through_host("default", Capabilities(), {}) if self.full else None
+    def default(self) -> dspy.LM:
+        """Return the model used until one is configured: in a full session the host decides which that is, in a plain
+        one it refuses every call.
+        """
+        nothing = Capabilities()
+        if self.full:
+            return self._through_host("default", nothing, {})
+        return self._of_engines(NoEngine("none", nothing), AsyncNoEngine("none", nothing), {})
 
     def build(self, raw: object, *, path: str) -> dspy.LM:
         """Return the model that `raw` describes: a name, or a map. Raises FaultError naming the key that does not fit."""
@@ -105,11 +110,19 @@ class LanguageModels:
         return lm
 
     def _through_host(self, model: str, stated: Capabilities, options: dict[str, Any]) -> dspy.LM:
+        return self._of_engines(GatewayEngine(model, stated), AsyncGatewayEngine(model, stated), options)
+
+    def _of_engines(
+        self,
+        engine: GatewayEngine | NoEngine,
+        async_engine: AsyncGatewayEngine | AsyncNoEngine,
+        options: dict[str, Any],
+    ) -> dspy.LM:
         return NotedLM(
-            model,
+            engine.model,
             notes=self.history,
-            engine=GatewayEngine(model, stated),
-            async_engine=AsyncGatewayEngine(model, stated),
+            engine=engine,
+            async_engine=async_engine,
             num_retries=0,  # retries are the gateway's: it knows the budget and the deadline
             cache=False,
             **options,

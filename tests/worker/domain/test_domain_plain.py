@@ -77,6 +77,15 @@ def test_a_wrong_key_is_told_without_the_key(worker: LocalWorker, server: Any) -
     assert wrong not in str(worker.call("dump_state", id="m"))
 
 
+@pytest.mark.parametrize("type_", ["predict", "react"])
+def test_a_call_before_configure_says_what_to_send(type_: str) -> None:
+    worker = LocalWorker(full=False)
+    worker.call("create_module", id="m", type=type_, signature="q -> a")
+    fault = worker.fault("forward", module_id="m", inputs={"q": "?"})
+    assert fault.kind is FaultKind.UNAVAILABLE
+    assert fault.message == "no language model is configured; send `configure` with an `lm` first"
+
+
 def test_the_shape_of_the_origin_has_its_default_models() -> None:
     worker = LocalWorker(full=False)
     for provider, model in (("openai", "openai/gpt-4"), ("anthropic", "anthropic/claude-3-opus-20240229")):
@@ -136,10 +145,3 @@ def test_without_litellm_its_providers_are_refused(monkeypatch: pytest.MonkeyPat
     fault = LocalWorker(full=False).fault("configure", lm={"model": "mistral/mistral-small"})
     assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, "$.lm.model")
     assert "LiteLLM" in fault.message
-
-
-def test_without_a_model_the_program_is_told_so() -> None:
-    worker = LocalWorker(full=False)
-    worker.call("create_module", id="m", type="predict", signature="q -> a")
-    fault = worker.fault("forward", module_id="m", inputs={"q": "?"})
-    assert (fault.kind, "configure" in fault.message) == (FaultKind.PROGRAM_ERROR, True)
