@@ -31,9 +31,10 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Binds:
-    """All that an interpreter is shown.
+    """All that an interpreter is shown: `pairs` as they are, and `files` as copies made when it starts.
 
-    `links` are symbolic links at the root, as (text, path). `readable` covers every target, in few paths: for Landlock.
+    `links` are symbolic links at the root, as (text, path). `readable` covers every target, in few paths: for Landlock. `packages` are the
+    host's folders that `files` come from.
     `library_path` are the folders of shared libraries that the loader would not find by itself. `left_out` are folders
     that the interpreter imports from outside a sandbox, and not inside. `hidden` are folders below a target that are to
     be seen empty.
@@ -41,15 +42,17 @@ class Binds:
 
     python: str
     pairs: tuple[Bind, ...]
+    files: tuple[Bind, ...]
     links: tuple[tuple[str, str], ...]
     readable: tuple[str, ...]
+    packages: tuple[str, ...]
     library_path: tuple[str, ...]
     left_out: tuple[str, ...]
     hidden: tuple[str, ...]
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The real paths on the host, each once: what Landlock is to leave readable where nothing is bound."""
+        """The real paths behind `pairs`, each once."""
         return tuple(dict.fromkeys(pair.source for pair in self.pairs))
 
 
@@ -74,19 +77,23 @@ def find_binds(runtime: Runtime, python_path: Sequence[str] = ()) -> Binds:
     library_path = list(view.add_libraries(runtime.mapped))
     readable = view.outermost()
     used: set[str] = set()
+    files: list[Bind] = []
+    packages: list[str] = []
     for package in PACKAGES:
         home = _find_home(package, (*python_path, *runtime.sites, *runtime.linked), runtime.executable)
         used.add(home)
         if view.covers(home):
             continue
-        for path in _code_files(Path(home) / package):
-            view.add(str(path))
+        files += (Bind(str(path), _inside(str(path))) for path in _code_files(Path(home) / package))
         readable.append(_inside(home))  # where nothing else is to be seen
+        packages.append(str((Path(home) / package).resolve()))
     binds = Binds(
         python=_inside(runtime.executable),
         pairs=tuple(Bind(view.sources[target], target) for target in view.outermost()),
+        files=tuple(files),
         links=tuple(_root_links()),
         readable=tuple(readable),
+        packages=tuple(packages),
         library_path=tuple(dict.fromkeys(library_path)),
         left_out=tuple(
             folder for folder in runtime.linked if folder not in used and folder not in python_path

@@ -26,12 +26,12 @@ _NAMESPACES: Final = (
 class View:
     """All that is to be seen inside: the interpreter's parts, the user's mounts, and the accounts' files.
 
-    `accounts` are descriptors with the contents of ACCOUNT_FILES, in that order.
+    `contents` are files that are made inside: descriptors to copy from, with the paths to copy to.
     """
 
     binds: Binds
     mounts: tuple[Mount, ...]
-    accounts: tuple[int, int]
+    contents: tuple[tuple[int, str], ...]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -39,12 +39,13 @@ class View:
         return tuple(dict.fromkeys((*self.binds.sources, *(mount.source for mount in self.mounts))))
 
 
-def account_files(identity: Identity) -> tuple[str, str]:
-    """The contents of passwd and group: one account, so that a program can look up its own name."""
-    return (
-        f"sandbox:x:{identity.uid}:{identity.gid}:sandbox:{SCRATCH}:/nonexistent\n",
-        f"sandbox:x:{identity.gid}:\n",
-    )
+def account_files(identity: Identity) -> dict[str, str]:
+    """Path and text of the files with one account, so that a program can look up its own name."""
+    passwd, group = ACCOUNT_FILES
+    return {
+        passwd: f"sandbox:x:{identity.uid}:{identity.gid}:sandbox:{SCRATCH}:/nonexistent\n",
+        group: f"sandbox:x:{identity.gid}:\n",
+    }
 
 
 def bubblewrap_arguments(
@@ -68,7 +69,7 @@ def bubblewrap_arguments(
         *_each("--symlink", view.binds.links),
         *("--proc", "/proc", "--dir", "/dev"),
         *_each("--dev-bind", ((device, device) for device in DEVICES)),
-        *_account_arguments(view.accounts),
+        *_copying(view.contents),
         *("--perms", "0700", "--size", str(scratch_bytes), "--tmpfs", SCRATCH),
         *("--remount-ro", "/", "--chdir", SCRATCH, "--info-fd", str(info)),
     ]
@@ -85,6 +86,7 @@ def _hiding(folders: Iterable[str]) -> Iterator[str]:
         yield from ("--perms", "0555", "--size", "4096", "--tmpfs", folder, "--remount-ro", folder)
 
 
-def _account_arguments(descriptors: tuple[int, int]) -> Iterator[str]:
-    for descriptor, path in zip(descriptors, ACCOUNT_FILES, strict=True):
-        yield from ("--perms", "0444", "--ro-bind-data", str(descriptor), path)
+def _copying(contents: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Files by copy: a bind for each would cost bubblewrap a millisecond, and every worker's namespace a mount."""
+    for descriptor, path in contents:
+        yield from ("--perms", "0444", "--file", str(descriptor), path)

@@ -90,6 +90,10 @@ class ZygoteCommand:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
+    def give_file(self, path: str) -> int:
+        """Have the process inherit a file of the host, to be read. Raises OSError."""
+        return self.give(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+
     def ask_info(self) -> int:
         """Open the pipe behind `info`; return the end that is bubblewrap's."""
         self.info, theirs = os.pipe()
@@ -136,19 +140,21 @@ def _wrap(command: ZygoteCommand, spec: ZygoteSpec, arguments: Sequence[str]) ->
     for mount in spec.mounts:
         mount.require_same()
     identity = sandbox_identity()
-    passwd, group = (command.give_text("accounts", text) for text in account_files(identity))
-    view = View(binds_of(spec), spec.mounts, (passwd, group))
+    binds = binds_of(spec)
+    contents = [(command.give_text("account", text), path) for path, text in account_files(identity).items()]
+    contents += [(command.give_file(file.source), file.target) for file in binds.files]
+    view = View(binds, spec.mounts, tuple(contents))
     staged = {} if identity.is_ours else _staged_places(view.sources)
     options = bubblewrap_arguments(
         view,
-        environment=_environment(spec, SCRATCH, view.binds.library_path),
+        environment=_environment(spec, SCRATCH, binds.library_path),
         scratch_bytes=SCRATCH_BYTES[spec.tier],
         info=command.ask_info(),
         place_of=lambda source: staged.get(source, source),
     )
     # Not as arguments, which every process inside could read.
     options_fd = command.give_text("options", "".join(f"{option}\0" for option in options))
-    wrapped = [bwrap, "--args", str(options_fd), "--", *_python(spec, view.binds.python), *arguments]
+    wrapped = [bwrap, "--args", str(options_fd), "--", *_python(spec, binds.python), *arguments]
     if identity.is_ours:
         command.argv = tuple(heeding_children(wrapped))
     else:

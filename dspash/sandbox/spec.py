@@ -64,9 +64,9 @@ class ZygoteSpec:
             python_path = [
                 read_source(f"python_path[{place}]", folder) for place, folder in enumerate(python_path)
             ]
-        elif mounts:
+        if mounts and not tier.is_wrapped:
             raise ConfigurationError(
-                "mounts", "a worker of the tier process sees every file", "leave them out, or use a sandbox"
+                "mounts", f"the tier {tier} has none", f"use {Tier.STRICT}, or leave them out"
             )
         return cls(
             python=str(

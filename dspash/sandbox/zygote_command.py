@@ -38,7 +38,7 @@ def plan_for(
     if spec.tier.is_wrapped:
         readable = (*binds.readable, *(mount.target for mount in spec.mounts), *ACCOUNT_FILES)
     else:
-        readable = binds.sources
+        readable = (*binds.sources, *binds.packages)
     return ConfinementPlan(
         tier=spec.tier,
         layers=spec.tier.layers,
