@@ -67,12 +67,12 @@ class Reader:
         return f"<Reader {self.end or 'open'}>"
 
     def read(self) -> None:
-        """Take in what has come, and look for the next request for a moment; nothing when another thread reads."""
+        """Take in what has come, and what comes next while looking for it pays; nothing when another thread reads."""
         if self._reading.acquire(blocking=False):
             try:
                 self._take_in()
-                if not self._session.owed:  # a host that waits for each answer sends its next request now
-                    self._look_again(_never)
+                while not self._session.owed and self._look_again(_never):
+                    continue  # a host that waits for each answer sends its next request now
             finally:
                 self._reading.release()
 
