@@ -57,9 +57,7 @@ def of_program(title: str) -> Generator[None]:
     """Errors raised inside are the program's, unless they say better themselves whose they are."""
     try:
         yield
-    except Exception as error:
-        raise FaultError(_program_fault(error, title)) from error
-    except (SystemExit, GeneratorExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise FaultError(_program_fault(error, title)) from error
 
 

@@ -108,11 +108,11 @@ def _read_program(workbench: Workbench, call: Call) -> Definition:
     if not isinstance(raw, Mapping):
         raise invalid_value("$.program", "an id or a map", raw)
     name = id_of(raw, "id")
-    if any(definition.id == name for definition in workbench.definitions()):
-        return workbench.definition(call, name)
-    definition = define_program(workbench, call, raw, name, "$.program")
-    workbench.add(call, definition)
-    return definition
+    found = workbench.find(call, name)
+    if found is None:
+        found = define_program(workbench, call, raw, name, "$.program")
+        workbench.add(call, found)
+    return found
 
 
 def _compile(optimizer: Any, plan: Plan) -> dspy.Module:

@@ -54,7 +54,7 @@ class Promise(Generic[T]):
         self._settled.set()
 
     def breach(self, fault: Fault) -> None:
-        """There will be no value: what stood before stands on, and where that is nothing, whoever waits gets this fault."""
+        """There will be no value: what stood before stands on. Where that is nothing, whoever waits gets this fault."""
         self._fault = fault
         self._settled.set()
 

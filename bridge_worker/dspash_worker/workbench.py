@@ -114,9 +114,12 @@ class Workbench:
 
     def definition(self, call: Call, id: str) -> Definition:
         """Return what stands under `id`, once what arrived before `call` is done. Raises FaultError when nothing does."""
+        return self.find(call, id) or self._never_created(id)
+
+    def find(self, call: Call, id: str) -> Definition | None:
+        """The same; None when nothing was ever asked to stand there."""
         promise = self._definitions.find(id, arrival=call.arrival)
-        found = promise.wait(call) if promise is not None else None
-        return found or self._never_created(id)
+        return promise.wait(call) if promise is not None else None
 
     def _never_created(self, id: str) -> NoReturn:
         known = ", ".join(sorted(name for name, _ in self._definitions.settled())) or "nothing"

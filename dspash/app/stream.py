@@ -24,8 +24,8 @@ T = TypeVar("T")
 class Stream(Generic[T]):
     """What a call tells while it runs, then its result; iterate it with `for` or with `async for`, once.
 
-    Leaving the loop early cancels the call, and so does `close`, or leaving a `with` or `async with` block. Errors of the call are
-    raised where the next event would have come.
+    Leaving the loop early cancels the call, and so does `close`, or leaving a `with` or `async with` block. Errors of
+    the call are raised where the next event would have come.
     """
 
     def __init__(

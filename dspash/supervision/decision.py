@@ -9,7 +9,7 @@ from typing import TypeAlias
 from dspash.supervision.backoff import Backoff
 from dspash.supervision.child_spec import ChildSpec, Restart
 from dspash.supervision.death import Death
-from dspash.supervision.exit_reason import Exited, Overran, Recycled, StoppedByOwner, ZygoteLost
+from dspash.supervision.exit_reason import Overran, Recycled, StoppedByOwner, ZygoteLost
 from dspash.supervision.history import RestartHistory
 from dspash.supervision.intensity import Intensity
 from dspash.supervision.report import CrashReport
@@ -56,7 +56,8 @@ def decide(
     combination has an answer. Four deaths are answered with a start at once that counts for nothing: of a child
     that we replaced on purpose, which is no failure; of one that ended with its zygote, whose deaths are counted by
     themselves; of one killed over a call that ignored its end; and of one that was serving calls. The last two say
-    nothing of the child: they are told to the callers, whose own pace bounds them. What counts are crashes that nobody asked for: before readiness, or with nothing to do.
+    nothing of the child: they are told to the callers, whose own pace bounds them. What counts are crashes that
+    nobody asked for: before readiness, or with nothing to do.
     """
     match spec.restart, death.exit:
         case _, StoppedByOwner():
@@ -65,7 +66,7 @@ def decide(
             return Forget()
         case _, Recycled() | Overran() | ZygoteLost():
             return StartAgain(0.0, history)
-        case Restart.TRANSIENT, Exited(code=0):
+        case Restart.TRANSIENT, reason if reason.is_normal:
             return Forget()
         case _ if death.is_blamed_on_calls:
             return StartAgain(0.0, history)

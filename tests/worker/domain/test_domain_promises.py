@@ -134,6 +134,26 @@ def test_a_call_never_waits_for_a_definition_that_arrived_after_it(bench: Workbe
     assert "was never created" in str(InThread(lambda: run(bench, early)).end())
 
 
+def test_an_optimisation_takes_the_program_that_is_being_made_before_it(bench: Workbench) -> None:
+    """It describes the program, too, for a worker that has none of that name."""
+    described = {"id": "p", "forward_fn": "result = {'answer': 'described'}"}
+    create = call_of(Command.CREATE_PROGRAM, **{**described, "forward_fn": "result = {'answer': 'made'}"})
+    bench.reserve(cast("Any", create))
+    optimize = call_of(
+        Command.OPTIMIZE,
+        optimizer="labeled_few_shot",
+        program=described,
+        trainset=[{"question": "?", "answer": "made"}],
+        input_fields=[],
+        metric="exact_match",
+    )
+    optimizing = InThread(lambda: run(bench, optimize))
+    assert optimizing.waits
+    run(bench, create)
+    assert optimizing.end()["score"] == 1.0
+    assert run(bench, call_of(Command.EXECUTE, program_id="p", inputs={})) == {"answer": "made"}
+
+
 def test_a_definition_never_waits_for_itself(bench: Workbench) -> None:
     create = call_of(Command.CREATE_PROGRAM, id="p", forward_fn="result = {}", modules=[{"id": "p"}])
     bench.reserve(cast("Any", create))
