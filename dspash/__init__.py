@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         CallCancelledError,
         CallTimeoutError,
         ClosedError,
+        CodeExecutionError,
+        CodeInterpreterError,
         ConfigurationError,
         DspashError,
         FrameTooLargeError,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         WorkerFaultError,
         WorkerLostError,
     )
+    from dspash.interpreter import FinalOutput, Interpreter
     from dspash.sandbox import Limits
     from dspash.usage import Isolation, Usage
     from dspash_protocol import Progress
@@ -69,12 +72,16 @@ __all__ = [
     "CallCancelledError",
     "CallTimeoutError",
     "ClosedError",
+    "CodeExecutionError",
+    "CodeInterpreterError",
     "ConfigurationError",
     "DspashError",
     "Evaluation",
     "ExampleResult",
+    "FinalOutput",
     "FrameTooLargeError",
     "InternalWorkerError",
+    "Interpreter",
     "InvalidInputError",
     "InvalidRequestError",
     "Isolation",
@@ -112,6 +119,7 @@ _HOMES: Final = {
         "App Evaluation ExampleResult Metric Module Prediction Program Runnable Stream Token aopen open".split()
     ),
     "dspash.bridge": ["BridgeStatus", "WorkerStatus"],
+    "dspash.interpreter": ["FinalOutput", "Interpreter"],
     "dspash.usage": ["Isolation", "Usage"],
     "dspash.sandbox": ["Limits"],
     "dspash_protocol": ["Progress"],

@@ -20,6 +20,8 @@ __all__ = [
     "CallCancelledError",
     "CallTimeoutError",
     "ClosedError",
+    "CodeExecutionError",
+    "CodeInterpreterError",
     "ConfigurationError",
     "DspashError",
     "ExitLike",
@@ -247,6 +249,29 @@ class ClosedError(BridgeError):
         super().__init__(f"the {what} is closed; open a new one")
 
 
+class CodeInterpreterError(DspashError):
+    """An interpreter failed in a way that the code it runs cannot mend: it ended, or was asked for what cannot be.
+
+    `stderr_tail` is the last that its process wrote, if that was lost. Where the host has loaded DSPy it is DSPy's error
+    of this name as well. Retry with a new interpreter: its names are gone.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.stderr_tail = ""
+
+    def __str__(self) -> str:
+        return self.message  # whole: a model reads it, and the lines of a trace mean something to it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (_own_class_of(self), self.args, dict(vars(self)))
+
+
+class CodeExecutionError(CodeInterpreterError):
+    """The code raised; `str()` says what, and in which line. The interpreter goes on. Fix the code."""
+
+
 class FrameTooLargeError(BridgeError):
     """A message is longer than the other side takes; `size` and `limit` in bytes.
 
@@ -437,6 +462,11 @@ def _repeat_advice(progress: Progress) -> str:
 def _shortened(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _REPR_LIMIT else f"{text[: _REPR_LIMIT - 1]}…"
+
+
+def _own_class_of(error: CodeInterpreterError) -> type[CodeInterpreterError]:
+    """The class of this module: where DSPy is loaded an error's own class exists in that process only."""
+    return CodeExecutionError if isinstance(error, CodeExecutionError) else CodeInterpreterError
 
 
 def _restored(cls: type[DspashError], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> DspashError:

@@ -16,6 +16,8 @@ from dspash.errors import (
     CallCancelledError,
     CallTimeoutError,
     ClosedError,
+    CodeExecutionError,
+    CodeInterpreterError,
     ConfigurationError,
     DspashError,
     FrameTooLargeError,
@@ -109,6 +111,8 @@ LINES: list[tuple[DspashError, str]] = [
         ),
     ),
     (ClosedError("app"), "the app is closed; open a new one"),
+    (CodeInterpreterError("it has ended"), "it has ended"),
+    (CodeExecutionError("KeyError: 'x' (line 2)"), "KeyError: 'x' (line 2)"),
     (
         FrameTooLargeError(size=70, limit=64),
         "a message of 70 bytes is over the limit of 64; send less or raise the frame limit",

@@ -28,13 +28,14 @@ PARENT: Final = "DSPASH_PARENT"  # what a worker reads: the pid of the process i
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """What to start: an interpreter that has dspash_worker, its arguments and variables, and what holds it together."""
+    """What to start: an interpreter that has `module`, its arguments and variables, and what holds it together."""
 
     python: str
     arguments: tuple[str, ...]
     environment: dict[str, str]
     containment: Containment
     cwd: str | None = None
+    module: str = "dspash_worker"
 
 
 def launch(spec: LaunchSpec) -> tuple[Process, socket.socket]:
@@ -87,7 +88,7 @@ def _start_in_namespace(spec: LaunchSpec, channel: int, stderr: int) -> tuple[in
 
 
 def _worker_command(spec: LaunchSpec) -> list[str]:
-    return [spec.python, "-P", "-m", "dspash_worker", *spec.arguments]
+    return [spec.python, "-P", "-m", spec.module, *spec.arguments]
 
 
 def _spawn(

@@ -1,0 +1,202 @@
+"""Interpreter: runs code that a model writes, in a process of its own, for whoever speaks DSPy's protocol for that."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final, NoReturn, Self
+
+from dspash.interpreter.foundry import shared_foundry
+from dspash.interpreter.kernel import Kernel, KernelFailedError, KernelLimits
+from dspash.interpreter.kin import execution_error, final_output, interpreter_error, observed
+from dspash.interpreter.names import check_tools, check_variables, field_names
+from dspash.interpreter.time_limits import TimeLimits
+from dspash.interpreter.tool_runner import ToolRunner
+from dspash.interpreter.values import read_value, write_value
+from dspash_protocol import FrameTooLargeError
+from dspash_protocol.interpreter import EMPTY_MAP, Cell, Outcome, OutcomeKind
+
+__all__ = ["Interpreter"]
+
+_MIB: Final = 1 << 20
+
+
+class Interpreter:
+    """Runs Python code in a worker process of its own; names last from one execution to the next.
+
+    It is an interpreter for DSPy's modules (`dspy.RLM(…, interpreter_factory=dspash.Interpreter)`), and takes the place of
+    `dspy.PythonInterpreter` and `dspy.LocalInterpreter`. It can be used without DSPy as well.
+
+    tools: functions of this process that the code may call, by name.
+    output_fields: what SUBMIT takes, each a map with a `name`; one value without them.
+    execution_timeout: seconds an execution may take, its tools included; past it the interpreter is ended.
+    callbacks: DSPy's callbacks, which are told of what happens here.
+
+    Both `tools` and `output_fields` may be changed between executions.
+    """
+
+    execution_instructions: ClassVar[str] = (
+        "Code runs as full CPython in a process of its own, without network or access to the host's files. Names, "
+        "imports and functions persist for this session; the value of a last expression and what is printed are "
+        "returned. Host tools and SUBMIT are available as global functions; tools take and return JSON-compatible "
+        "values. All threads must finish before each code execution returns; use context-managed executors for "
+        "parallel work. Subprocesses are unavailable."
+    )
+
+    def __init__(
+        self,
+        tools: Mapping[str, Callable[..., Any]] | None = None,
+        output_fields: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        execution_timeout: float | None = None,
+        callbacks: Sequence[Any] | None = None,
+    ) -> None:
+        """See the class. Raises ValueError for names that code cannot call."""
+        if execution_timeout is not None and execution_timeout <= 0:
+            raise ValueError("execution_timeout must be positive or None")
+        self.tools: dict[str, Callable[..., Any]] = dict(tools or {})
+        self.output_fields = None if output_fields is None else [dict(field) for field in output_fields]
+        self.execution_timeout = execution_timeout
+        self.callbacks = list(callbacks or [])
+        check_tools(self.tools)
+        field_names(self.output_fields)
+        self._runner = ToolRunner(self.invoke_tool)
+        self._kernel: Kernel | None = None
+        self._over: str | None = None  # why nothing more is executed
+        self._executing = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Interpreter {self._over or self._kernel or 'not started'}>"
+
+    @observed
+    def start(self) -> None:
+        """Start the worker now and not at the first execution. Raises CodeInterpreterError."""
+        if self._over is not None:
+            raise interpreter_error(f"{self._over}; create a new interpreter")
+        if self._kernel is not None:
+            return
+        limits = KernelLimits(
+            frame_bytes=16 * _MIB, printed_bytes=8 * _MIB, output_bytes=_MIB, frames=100_000, tool_calls=None
+        )
+        try:
+            kernel = shared_foundry().start(limits)
+        except OSError as error:
+            raise interpreter_error(f"the interpreter's worker cannot be started: {error}") from error
+        weakref.finalize(self, _end, kernel, os.getpid())
+        self._kernel = kernel
+        try:
+            kernel.boot()
+        except KernelFailedError as error:
+            self._give_up(error)
+
+    @observed
+    def execute(self, code: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """Run a piece of code, with `variables` (of JSON-compatible values) as globals of it.
+
+        Returns a FinalOutput when the code called SUBMIT, else the value of its last expression, or if that is None what
+        was printed, or None. A value that has no JSON form is told by its repr.
+
+        Raises SyntaxError, having run nothing; CodeExecutionError when the code raised, and the interpreter goes on;
+        CodeInterpreterError for everything else, and but for arguments that do not fit the interpreter is then over.
+        """
+        if not self._executing.acquire(blocking=False):
+            raise interpreter_error("this interpreter already has an active execution")
+        try:
+            return self._returned(self._execute(code, variables or {}))
+        finally:
+            self._executing.release()
+
+    __call__ = execute
+
+    @observed
+    def invoke_tool(self, tool_name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call one of the tools, as the code asks for it."""
+        return self.tools[tool_name](*args, **kwargs)
+
+    @observed
+    def shutdown(self) -> None:
+        """End the worker; names are gone, and nothing more can be executed. Idempotent."""
+        self._over = self._over or "the interpreter has been shut down"
+        if self._kernel is not None:
+            self._kernel.end()
+        self._runner.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+    def _execute(self, code: str, variables: Mapping[str, Any]) -> Outcome:
+        check_tools(self.tools)
+        cell = self._cell(code, variables)
+        if self._kernel is None or self._over is not None:
+            self.start()
+        kernel = self._kernel
+        assert kernel is not None  # noqa: S101 - start has made it or raised
+        times = TimeLimits(wall_s=60.0, total_s=300.0, timeout_s=self.execution_timeout)
+        try:
+            return kernel.execute(
+                cell.to_map(),
+                tools=frozenset(cell.tools),
+                runner=self._runner,
+                times=times,
+                aside=self.execution_timeout is not None,
+            )
+        except KernelFailedError as error:
+            self._give_up(error)
+        except FrameTooLargeError as error:
+            raise interpreter_error(
+                f"code and variables take {error.size} bytes, over the limit of {error.limit}"
+            ) from None
+        except BaseException:
+            self._over = self._over or "the interpreter was interrupted"
+            raise
+
+    def _cell(self, code: str, variables: Mapping[str, Any]) -> Cell:
+        if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise interpreter_error("code must be a string")
+        if not isinstance(variables, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise interpreter_error("variables must map Python identifiers to JSON-compatible values")
+        check_variables(variables, self.tools)
+        try:
+            code.encode()
+        except UnicodeEncodeError as error:
+            raise execution_error(f"UnicodeEncodeError: the code is no text: {error}") from None
+        try:
+            text = write_value(dict(variables)) if variables else EMPTY_MAP
+        except (TypeError, ValueError) as error:
+            raise interpreter_error(f"variables must be JSON-compatible: {error}") from error
+        return Cell(code, text, tuple(self.tools), field_names(self.output_fields))
+
+    def _returned(self, outcome: Outcome) -> Any:
+        if outcome.kind is OutcomeKind.SYNTAX:
+            raise SyntaxError(outcome.error)
+        if outcome.kind is OutcomeKind.ERROR:
+            raise execution_error(outcome.error)
+        try:
+            value = read_value(outcome.value)
+        except ValueError as error:
+            self._give_up(error)
+        if outcome.kind is OutcomeKind.FINAL:
+            return final_output(value)
+        return value if value is not None else (outcome.output or None)
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        self._over = f"the interpreter has ended: {error}"
+        self._runner.close()
+        ended = interpreter_error(f"{self._over}; its names are lost, create a new one")
+        if self._kernel is not None:
+            self._kernel.end()
+            ended.stderr_tail = self._kernel.stderr_tail
+        raise ended from error
+
+
+def _end(kernel: Kernel, owner: int) -> None:
+    if os.getpid() == owner:
+        kernel.end()
+    else:
+        kernel.let_go()
