@@ -85,11 +85,6 @@ class Session:
         """How many of the peer's requests are not answered yet."""
         return len(self._open)
 
-    @property
-    def is_mid_frame(self) -> bool:
-        """Whether a frame has begun to arrive and not ended."""
-        return self._decoder.mid_frame
-
     # --- incoming ---
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[Received]:
