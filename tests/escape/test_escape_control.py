@@ -1,0 +1,57 @@
+"""Every attempt works where nothing stops it: one that fails here shows nothing by failing in the sandbox."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.escape.attempt import Attempt, Control
+from tests.escape.control import run_as_process
+from tests.escape.corpus.catalogue import ATTEMPTS, CATEGORIES
+from tests.escape.needs import missing_for
+from tests.escape.outcome import escaped
+from tests.escape.planted import Garden
+from tests.escape.texts import text_of
+
+pytestmark = [
+    pytest.mark.serial,
+    pytest.mark.skipif(sys.platform != "linux", reason="the attempts are Linux's"),
+]
+
+
+@pytest.fixture(scope="module")
+def garden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garden]:
+    """One for all: each attempt has its own mark."""
+    with Garden(tmp_path_factory.mktemp("garden")) as planted:
+        yield planted
+
+
+def names(attempts: tuple[Attempt, ...]) -> list[str]:
+    """What pytest calls them."""
+    return [attempt.name for attempt in attempts]
+
+
+PROCESSES = tuple(attempt for attempt in ATTEMPTS if attempt.control is Control.PROCESS)
+
+
+@pytest.mark.parametrize("attempt", PROCESSES, ids=names(PROCESSES))
+def test_attempt_works_without_a_sandbox(garden: Garden, attempt: Attempt) -> None:
+    if missing := missing_for(attempt):
+        pytest.skip(f"this machine lacks {missing}")
+    planted, number = garden.targets(), garden.number()
+    outcome = run_as_process(garden, attempt, planted, number)
+    traces = garden.traces(planted, number)
+    assert escaped(attempt, outcome, traces), f"{outcome.told[-2000:]}"
+
+
+def test_corpus_is_broad_and_its_names_are_unique() -> None:
+    assert len(ATTEMPTS) >= 140
+    assert len(set(names(ATTEMPTS))) == len(ATTEMPTS)
+    assert all(len(group) >= 6 for group in CATEGORIES.values())
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=names(ATTEMPTS))
+def test_attempt_is_a_program(attempt: Attempt) -> None:
+    compile(text_of(attempt), attempt.name, "exec")
