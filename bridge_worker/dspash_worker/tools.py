@@ -118,11 +118,10 @@ def import_object(place: str, *, path: str) -> Any:
     except FaultError as error:
         cause = error.__cause__
         if isinstance(cause, ImportError | AttributeError | ValueError):
-            raise invalid(
-                path,
-                f"{place!r:.80} cannot be imported: {error.fault.message}",
-                hint="install it where the worker runs, or put its folder on the worker's PYTHONPATH",
-            ) from None
+            is_missing = isinstance(cause, ModuleNotFoundError)
+            hint = "install it where the worker runs, or put its folder on the worker's PYTHONPATH"
+            problem = f"{place!r:.80} cannot be imported: {error.fault.message}"
+            raise invalid(path, problem, hint=hint if is_missing else "") from None
         raise
     return found
 

@@ -309,6 +309,7 @@ class App:
         optimizer: str = "bootstrap_fewshot",
         *,
         valset: Examples | None = None,
+        teacher: Runnable | None = None,
         seed: int = 0,
         timeout_s: float = JOB_TIMEOUT_S,
         on_progress: OnProgress | None = None,
@@ -316,10 +317,12 @@ class App:
     ) -> R:
         """Improve a module or program with one of DSPy's optimizers; returns the improved one, under a new id.
 
-        `config` goes to the optimizer (`max_bootstrapped_demos=3`). `on_progress` is called in this thread with what
-        the optimizer tells: candidates, scores, examples done. Raises InvalidInputError for a config that does not fit.
+        `teacher` makes the demonstrations, where an optimizer takes one: a program of the same predictors, often an
+        improved one; it may use the tools of `runnable`. `config` goes to the optimizer (`max_bootstrapped_demos=3`).
+        `on_progress` is called in this thread with what the optimizer tells: candidates, scores, examples done. Raises
+        InvalidInputError for a config that does not fit.
         """
-        settings = optimizer_settings(optimizer, trainset, valset, seed, config)
+        settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         return self._optimize(
             CallGroup(), runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
         )
@@ -332,13 +335,14 @@ class App:
         optimizer: str = "bootstrap_fewshot",
         *,
         valset: Examples | None = None,
+        teacher: Runnable | None = None,
         seed: int = 0,
         timeout_s: float = JOB_TIMEOUT_S,
         on_progress: OnProgress | None = None,
         **config: Any,
     ) -> R:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
-        settings = optimizer_settings(optimizer, trainset, valset, seed, config)
+        settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         return await cancellable(
             lambda group: self._optimize(
                 group, runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress

@@ -107,13 +107,26 @@ async def cancellable(work: Callable[[CallGroup], T]) -> T:
 
 
 def optimizer_settings(
-    optimizer: str, trainset: Examples, valset: Examples | None, seed: int, config: Mapping[str, Any]
+    optimizer: str,
+    trainset: Examples,
+    valset: Examples | None,
+    *,
+    teacher: object,
+    seed: int,
+    config: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the request `optimize` is told beside the program and the metric."""
     settings: dict[str, Any] = {"optimizer": optimizer, "seed": seed, "config": config}
     settings["trainset"] = read_examples("trainset", trainset)
     if valset is not None:
         settings["valset"] = read_examples("valset", valset)
+    if teacher is not None:
+        if not isinstance(teacher, Runnable):
+            problem = f"{type(teacher).__name__} is no module or program"
+            raise ConfigurationError(
+                "teacher", problem, "give what app.module, app.program or app.optimize returned"
+            )
+        settings["teacher"] = teacher.id
     return settings
 
 
