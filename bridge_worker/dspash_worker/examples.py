@@ -35,7 +35,11 @@ def read_examples(
 def _read(raw: object, names: frozenset[str] | None, definition: Definition, path: str) -> dspy.Example:
     if not isinstance(raw, Mapping):
         raise invalid_value(path, "an example (a map)", raw)
-    inputs = {name: raw[name] for name in raw if (name in names if names else not name.startswith(_PRIVATE))}
+    inputs = {
+        name: value
+        for name, value in raw.items()
+        if (not name.startswith(_PRIVATE) if names is None else name in names)
+    }
     accepted = definition.inputs.accept(inputs, path=path)
     fields: dict[str, Any] = {name: from_wire(value, path=f"{path}.{name}") for name, value in raw.items()}
     return dspy.Example(**{**fields, **accepted}).with_inputs(*accepted)

@@ -121,3 +121,15 @@ def test_tallies_count_runs_and_successes(worker: LocalWorker) -> None:
     assert (told["total_executions"], told["success_rate"]) == (2, 0.5)
     assert told["average_execution_time"] > 0
     assert worker.call("stats", id="m") == told
+
+
+def test_a_program_without_inputs_is_given_none_of_the_labels(offline: LocalWorker) -> None:
+    text = "import dspy\nclass P(dspy.Module):\n    def forward(self):\n        return dspy.Prediction(answer='x')"
+    offline.call("create_program", id="p", source=text)
+    offline.call("create_program", id="q", forward_fn="result = {'answer': str('answer' in globals())}")
+    devset = [{"answer": "x"}]
+    assert offline.call("evaluate", program_id="p", devset=devset, metric="exact_match")["score"] == 1.0
+    judged = offline.call(
+        "evaluate", program_id="q", devset=devset, metric="exact_match", input_fields=list[str]()
+    )
+    assert judged["results"][0]["prediction"] == {"answer": "False"}
