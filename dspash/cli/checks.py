@@ -15,7 +15,7 @@ from typing import Final
 from dspash.app import App
 from dspash.app import open as open_app
 from dspash.errors import DspashError, SupervisorGaveUpError
-from dspash.sandbox import Containment, ContainmentKind, find_containment
+from dspash.sandbox import Containment, ContainmentKind, Finding, Tier, find_containment, probe
 
 __all__ = [
     "Check",
@@ -23,6 +23,7 @@ __all__ = [
     "check_containment",
     "check_dspy",
     "check_python",
+    "check_tier",
     "check_worker",
     "run_checks",
 ]
@@ -39,6 +40,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     WEAKER = "weaker"  # it works, with less protection
+    ABSENT = "absent"  # not to be had here, and not needed
     FAILED = "failed"
 
 
@@ -71,6 +73,9 @@ def run_checks() -> Iterator[Check]:
     yield check_python(sys.version_info[:3])
     yield check_dspy(_version_of("dspy"))
     yield check_containment(find_containment(), platform.system())
+    for tier in Tier:
+        if tier.is_sandbox:
+            yield check_tier(probe(tier))
     yield check_worker()
 
 
@@ -106,6 +111,15 @@ def check_containment(containment: Containment, system: str) -> Check:
     else:
         way_out = "let this user, or this container, make user and PID namespaces"
     return Check("containment", Outcome.WEAKER, found, way_out)
+
+
+def check_tier(finding: Finding) -> Check:
+    """Judge one of the tiers that untrusted programs may run in; only the strict one is looked for without asking."""
+    name = f"sandbox {finding.tier}"
+    if finding.problem is None:
+        return Check(name, Outcome.OK, finding.found)
+    outcome = Outcome.WEAKER if finding.tier is Tier.STRICT else Outcome.ABSENT
+    return Check(name, outcome, f"{finding.problem.probe}: {finding.problem.cause}", finding.problem.way_out)
 
 
 def check_worker(*, python: str = sys.executable) -> Check:

@@ -19,7 +19,7 @@ __all__ = ["doctor"]
 @json_option("Print one line of JSON.")
 @debug_option
 def doctor(*, as_json: bool) -> int:
-    """Check Python, DSPy, containment and a worker; each problem comes with its way out."""
+    """Check Python, DSPy, containment, sandboxes and a worker; each problem comes with its way out."""
     from dspash.cli.checks import Outcome, run_checks
 
     checks: list[Check] = []

@@ -7,8 +7,9 @@ from typing import Final
 from dspash.sandbox.bubblewrap import ACCOUNT_FILES, DEVICES, SCRATCH
 from dspash.sandbox.command import ZygoteCommand, binds_of, command_for
 from dspash.sandbox.limits import Limits
+from dspash.sandbox.probe import require_spec
 from dspash.sandbox.spec import ZygoteSpec
-from dspash_protocol.confinement_plan import ConfinementPlan, ResourceLimits, WorkerOptions
+from dspash_protocol.confinement_plan import ConfinementPlan, WorkerOptions
 
 __all__ = ["plan_for", "zygote_command"]
 
@@ -22,6 +23,7 @@ def zygote_command(spec: ZygoteSpec) -> ZygoteCommand:
     Raises SandboxUnavailableError when this machine lacks what the tier needs, ConfigurationError when the interpreter
     or a mount does not fit, OSError when descriptors run out.
     """
+    require_spec(spec)
     return command_for(spec, _PROGRAM)
 
 
@@ -45,6 +47,6 @@ def plan_for(
         scratch=SCRATCH if spec.tier.is_wrapped else _OWN_FOLDER,
         readable=readable,
         devices=DEVICES,
-        limits=(limits or Limits()).resources if spec.tier.is_sandbox else ResourceLimits(),
+        limits=(limits or Limits()).resources,
         options=options,
     )

@@ -11,14 +11,16 @@ import pytest
 from dspash.cli.checks import (
     NEWEST_DSPY,
     OLDEST_DSPY,
+    Check,
     Outcome,
     check_containment,
     check_dspy,
     check_python,
+    check_tier,
     check_worker,
 )
 from dspash.cli.entry import run
-from dspash.sandbox import Containment, ContainmentKind
+from dspash.sandbox import Containment, ContainmentKind, Finding, Problem, Tier
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
@@ -78,6 +80,20 @@ def test_a_pid_namespace_is_full_containment() -> None:
     assert (check.outcome, check.way_out) == (Outcome.OK, "")
 
 
+@pytest.mark.parametrize(
+    ("tier", "outcome"), [(Tier.STRICT, Outcome.WEAKER), (Tier.LANDLOCK, Outcome.ABSENT)]
+)
+def test_a_sandbox_that_cannot_be_had_says_why_and_what_to_do(tier: Tier, outcome: Outcome) -> None:
+    problem = Problem("bubblewrap", "bwrap is not on PATH", "apt install bubblewrap")
+
+    check = check_tier(Finding(tier, problem=problem))
+
+    assert check == Check(
+        f"sandbox {tier}", outcome, "bubblewrap: bwrap is not on PATH", "apt install bubblewrap"
+    )
+    assert check_tier(Finding(tier, "Landlock ABI 7")).outcome is Outcome.OK
+
+
 def test_an_interpreter_without_a_worker_fails_with_its_last_words(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'No module named dspash_worker' >&2\nexit 1\n")
@@ -97,5 +113,6 @@ def test_this_machine_passes(capsys: pytest.CaptureFixture[str]) -> None:
 
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is True
-    assert [check["name"] for check in told["checks"]] == ["Python", "DSPy", "containment", "worker"]
+    tiers = ["sandbox strict", "sandbox shared-namespaces", "sandbox landlock"]
+    assert [check["name"] for check in told["checks"]] == ["Python", "DSPy", "containment", *tiers, "worker"]
     assert "round trip" in told["checks"][-1]["found"]
