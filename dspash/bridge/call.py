@@ -24,6 +24,7 @@ from dspash.usage import Isolation, Usage
 from dspash_protocol import Event, Progress
 
 if TYPE_CHECKING:
+    from dspash.bridge.sandboxed import Sandboxed
     from dspash.bridge.worker import Worker
 
 __all__ = [
@@ -69,7 +70,8 @@ class CallOptions:
 
     `timeout_s` is for everything: queue, wire, worker, LM calls and tools. Calls with the same `sticky` key go to the
     same worker. `owner` is the id of the module or program it runs: its tools are those the call may use. `on_event`
-    is told of every event, on the thread that reads it; it must be quick.
+    is told of every event, on the thread that reads it; it must be quick. `sandbox` has it run in a sandbox instead of
+    the pool.
     """
 
     timeout_s: float
@@ -77,6 +79,7 @@ class CallOptions:
     owner: str | None = None
     sticky: str | None = None
     on_event: Callable[[Event], None] | None = None
+    sandbox: Sandboxed | None = None
 
     def __post_init__(self) -> None:
         if not self.timeout_s > 0:
@@ -192,12 +195,14 @@ class Call:
         "args",
         "command",
         "deadline",
+        "files",
         "future",
         "isolation",
         "limit_s",
         "measured",
         "on_abandon",
         "on_end",
+        "on_event",
         "on_outcome",
         "options",
         "progress",
@@ -230,6 +235,8 @@ class Call:
         self.future = CallFuture(self)
         self.measured = Measured()  # of its worker, where it had one to itself
         self.isolation: Isolation | None = None
+        self.files: Mapping[str, bytes] = {}  # what it has left in its output folder, by path
+        self.on_event = options.on_event
         self.on_outcome: OnOutcome | None = None
         self.on_end: Callable[[Call], None] | None = None
         self.on_abandon: Callable[[Call, str], None] | None = None
@@ -305,8 +312,8 @@ class Call:
     def receive(self, event: Event) -> None:
         """Take an event of the running request."""
         self.reach(Progress.STARTED)
-        if self.options.on_event is not None and not self.has_ended:
-            self.options.on_event(event)
+        if self.on_event is not None and not self.has_ended:
+            self.on_event(event)
 
     def _settle(self, error: BaseException | None) -> BaseException | None:
         """Close the account; the error to end with instead, if there is one."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["BridgeStatus", "WorkerStatus"]
+__all__ = ["BridgeStatus", "SandboxStatus", "WorkerStatus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,23 @@ class WorkerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxStatus:
+    """Sandboxed calls: those `running`, those `queued` for a place, and all `calls` whose worker has ended or been kept.
+
+    `cpu_s` is what those have used. `spares` workers are ready. `refused` counts, by command, what programs asked for
+    and were not granted; `limits` counts, by name, the limits that ended calls.
+    """
+
+    running: int
+    queued: int
+    spares: int
+    calls: int
+    cpu_s: float
+    refused: Mapping[str, int]
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeStatus:
     """All of it. `restarts` counts generations beyond the first; `calls` those that workers have ended.
 
@@ -36,4 +54,5 @@ class BridgeStatus:
     calls: int
     unmatched_replies: int
     containment: str
+    sandbox: SandboxStatus
     gave_up: str | None = None

@@ -31,6 +31,7 @@ class StreamBudget:
         self.frames_left = frames
         self._frames = frames
         self._output_bytes = output_bytes
+        self._printed_before = 0
         self._clock = clock
         self._frame_credit = FRAMES_PER_S
         self._byte_credit = BYTES_PER_S
@@ -39,6 +40,12 @@ class StreamBudget:
 
     def __repr__(self) -> str:
         return f"<StreamBudget frames={self._frames - self.frames_left}/{self._frames}>"
+
+    def renew(self, *, frames: int, output_bytes: int, printed: int) -> None:
+        """Another call begins: it may send and print so much; `printed` bytes were before it."""
+        self.frames_left = self._frames = frames
+        self._output_bytes = output_bytes
+        self._printed_before = printed
 
     def allow(self, frames: int) -> None:
         """Let it send so many frames more."""
@@ -61,9 +68,10 @@ class StreamBudget:
             raise LimitOverrun(Overrun(Limit.RATE, None, FRAMES_PER_S))
 
     def printed(self, total_bytes: int) -> None:
-        """It has printed `total_bytes` so far."""
-        if total_bytes > self._output_bytes:
-            raise LimitOverrun(Overrun(Limit.OUTPUT, total_bytes / _MIB, self._output_bytes / _MIB))
+        """It has printed `total_bytes` in its life."""
+        printed = total_bytes - self._printed_before
+        if printed > self._output_bytes:
+            raise LimitOverrun(Overrun(Limit.OUTPUT, printed / _MIB, self._output_bytes / _MIB))
 
     def overdue(self) -> Overrun | None:
         """Whether a frame that was begun has taken too long."""

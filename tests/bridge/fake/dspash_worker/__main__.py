@@ -53,6 +53,7 @@ running: dict[int, threading.Thread] = {}
 answers: dict[int, queue.SimpleQueue[Any]] = {}
 ask_ids = itertools.count(-1, -1)
 beating = threading.Event()
+held: list[bytearray] = []
 
 
 class Cancelled(BaseException):
@@ -183,7 +184,7 @@ def oversized(request: Request) -> None:
 
 def flood_stderr(request: Request) -> None:
     """More on stderr than a pipe holds, and then the reply."""
-    for number in range(20_000):
+    for number in range(int(request.args.get("lines", 20_000))):
         os.write(2, b"line %d\n" % number)
     say(Result(request.id, "written"))
 
@@ -259,16 +260,86 @@ def complain(request: Request) -> None:
     say(Notice("protocol_error", {"message": "what was that?"}))
 
 
+def flood(request: Request) -> None:
+    """Events without end, as fast as they go; of `bytes` each."""
+    data = "x" * int(request.args.get("bytes", 1))
+    for seq in itertools.count():
+        say(Event(request.id, EventKind.PROGRESS, seq, data))
+
+
+def flood_tiny(request: Request) -> None:
+    """The smallest frames there are, which mean nothing."""
+    while True:
+        write(struct.pack(">I", 1) + b"\x80" * 1 + struct.pack(">I", 1) + b"\x80")
+
+
+def drip(request: Request) -> None:
+    """A frame that was begun and never ends."""
+    write(struct.pack(">I", 100) + b"{")
+    threading.Event().wait()
+
+
+def ask_for(request: Request) -> None:
+    """A reverse request like any, made of the arguments; the result says how it was answered."""
+    args = dict(request.args["args"])
+    threading.Thread(target=_ask_for, args=(request, args), daemon=True).start()
+
+
+def _ask_for(request: Request, args: dict[str, Any]) -> None:
+    try:
+        answer = ask(request.args.get("as", request.id), request.args["command"], args)
+    except FaultError as error:
+        answer = str(error.fault.kind)
+    say(Result(request.id, answer))
+
+
+def deliver(request: Request) -> None:
+    """Files, as pieces; then the result."""
+    for seq, piece in enumerate(request.args["pieces"]):
+        say(Event(request.id, "file", seq, piece))
+    say(Result(request.id, {"fields": {}, "usage": {}}))
+
+
+def fail_as(request: Request) -> None:
+    """The error of a program that has met a limit."""
+    fault = Fault(
+        FaultKind.PROGRAM_ERROR,
+        request.args["message"],
+        type=request.args["type"],
+        details=request.args["details"],
+    )
+    say(ErrorReply(request.id, fault))
+
+
+def burn(request: Request) -> None:
+    """CPU time, and no answer."""
+    threading.Thread(target=lambda: [None for _ in itertools.count() if False], daemon=True).start()
+
+
+def grow(request: Request) -> None:
+    """Memory, and no answer."""
+    held.append(bytearray(int(request.args["bytes"])))
+    held[-1][::4096] = b"x" * len(held[-1][::4096])
+
+
 MISDEEDS: dict[str, Callable[[Request], None]] = {
     f"fake.{deed.__name__}": deed
     for deed in (
+        ask_for,
         break_ask,
+        burn,
         close_pipe,
         complain,
         daemon,
+        deliver,
         die,
+        drip,
         echo_slowly,
+        fail_as,
+        flood,
         flood_stderr,
+        flood_tiny,
+        grow,
         half_frame,
         hold_pipe,
         leave,
@@ -329,8 +400,9 @@ def greet(request: Request) -> None:
     if boot == "hang":
         return
     say(Notice("ready", {"pid": os.getpid()}))
-    beating.set()
-    threading.Thread(target=beat, args=(float(request.args["heartbeat_s"]),), daemon=True).start()
+    if request.args["heartbeat_s"] > 0:
+        beating.set()
+        threading.Thread(target=beat, args=(float(request.args["heartbeat_s"]),), daemon=True).start()
 
 
 def beat(every_s: float) -> None:

@@ -1,0 +1,370 @@
+"""Disposables: sandboxed calls, each in a worker of its own that is ended with it."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from loguru import logger
+
+from dspash.bridge.admission import Admission
+from dspash.bridge.burial import Burials
+from dspash.bridge.call import Call, CallOptions
+from dspash.bridge.cell import Cell
+from dspash.bridge.definitions import Definitions
+from dspash.bridge.grants import AskRefusedError
+from dspash.bridge.sandboxed import Sandboxed
+from dspash.bridge.spares import Spares
+from dspash.bridge.status import SandboxStatus
+from dspash.bridge.stay import Stay
+from dspash.bridge.stream_budget import StreamBudget
+from dspash.bridge.worker import Worker
+from dspash.bridge.worker_state import WorkerState
+from dspash.errors import BridgeError, DspashError, OverloadedError, WorkerLostError
+from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner
+from dspash_protocol import PROTOCOL_VERSION, Command, ReverseCommand
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from dspash.bridge.ask import Ask
+    from dspash.bridge.ask_server import AskServer
+    from dspash.bridge.births import Births
+    from dspash.bridge.forked import ForkedProcess
+    from dspash.bridge.mailbox import Mailbox
+    from dspash.bridge.options import BridgeOptions
+    from dspash.bridge.overrun import Overrun
+    from dspash.bridge.process import Process
+    from dspash.bridge.pump import Pump
+    from dspash.bridge.sandbox_session import SandboxSession
+
+__all__ = ["Disposables"]
+
+TIDY_S: Final = 5.0  # between looks for spares that are kept for nothing
+BOOT_FRAMES: Final = 64
+BOOT_OUTPUT_BYTES: Final = 1 << 20
+
+
+class Disposables:
+    """Gives each call a worker that is ready, ends that worker at the result, and has another one made.
+
+    Any thread may start a call. What one does to its worker touches no other: a place, a budget, a worker are its own.
+    """
+
+    def __init__(
+        self,
+        births: Births,
+        options: BridgeOptions,
+        *,
+        mailbox: Mailbox,
+        pump: Pump,
+        asks: AskServer,
+        ended_by: Callable[[], BridgeError | None],
+    ) -> None:
+        self._births = births
+        self._mailbox = mailbox
+        self._pump = pump
+        self._asks = asks
+        self._ended_by = ended_by  # why no call is served any more, once that is so
+        self._boot_timeout_s = options.liveness.boot_timeout_s
+        self._admission = Admission(places=options.sandboxes, max_queue=options.max_queue)
+        self._spares: Spares[Cell, Worker, Call] = Spares(most=options.spares)
+        self._burials = Burials(mailbox, self._gone)
+        self._cells: dict[Worker, Cell] = {}
+        self._asked_at: dict[Worker, float] = {}
+        self._stays: dict[Worker, Stay] = {}
+        self._numbers = itertools.count(1)
+        self._nothing = Definitions()  # what a worker knows that has no call yet
+        self._closed = False
+        self._is_tidying = False
+        self._calls = 0
+        self._cpu_s = 0.0
+        self._refused: Counter[str] = Counter()
+        self._limits: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<Disposables running={len(self._stays)} {self._admission!r} {self._spares!r}>"
+
+    # --- calls, from any thread ---
+
+    def submit(self, call: Call, *, wait: bool) -> None:
+        """Serve `call`, whose options name a sandbox, or queue it.
+
+        Raises OverloadedError when the queue is full, with `wait` at the call's deadline; ReentrancyError for a nested
+        call of a session that is busy.
+        """
+        while True:
+            try:
+                may_run = self._admission.admit(call)
+                break
+            except OverloadedError:
+                if not wait or not self._admission.wait_for_room(call) or self._closed:
+                    raise
+        if may_run:
+            self._place(call)
+
+    def abandon(self, call: Call) -> None:
+        """Nobody waits for it any more. Where it runs, its outcome has ended its worker."""
+        if not self._admission.forget(call) and self._spares.withdraw(_order_of(call).cell, call):
+            self._leave(call)
+
+    def expect(self, cell: Cell) -> None:
+        """Calls will come: have a worker ready before the first."""
+        self._spares.expect(cell)
+        self._mailbox.cast(self._restock)
+
+    def end_session(self, session: SandboxSession) -> None:
+        """Keep no worker for it any more; a call that runs goes on."""
+        worker = session.close()
+        if worker is not None:
+            worker.end_at_once(StoppedByOwner())
+
+    def status(self) -> SandboxStatus:
+        """How things stand at this moment."""
+        return SandboxStatus(
+            running=len(self._stays),
+            queued=self._admission.queued,
+            spares=self._spares.ready,
+            calls=self._calls,
+            cpu_s=self._cpu_s,
+            refused=dict(self._refused),
+            limits=dict(self._limits),
+        )
+
+    @property
+    def alive(self) -> tuple[Worker, ...]:
+        """Every worker that has not been buried."""
+        return self._burials.alive
+
+    def close(self) -> None:
+        """End every worker; on the mailbox's thread. Their calls have been failed before."""
+        self._closed = True
+        self._admission.close()
+        self._spares.drain()
+        alive = self._burials.alive
+        for worker in alive:
+            worker.why = worker.why or StoppedByOwner()
+        self._burials.kill_all(alive)
+
+    # --- from a place to a worker and back ---
+
+    def _place(self, call: Call) -> None:
+        """`call` has a place: hand it to a worker that is there, or put it in line for the next."""
+        order = _order_of(call)
+        worker = None if order.session is None else order.session.take()
+        if worker is None:
+            worker = self._spares.claim(order.cell, call)
+            self._mailbox.cast(self._restock)
+        if worker is not None:
+            self._hand_off(worker, call)
+
+    def _hand_off(self, worker: Worker, call: Call) -> None:
+        order = _order_of(call)
+        if call.has_ended:
+            self._take_back(worker, order)
+            self._leave(call)
+            return
+        stay = self._stays[worker] = Stay(worker, call, order, self._mailbox)
+        try:
+            begun = stay.begin()
+        except BaseException:
+            worker.end_at_once(StoppedByOwner())  # interrupted: nobody knows what it was told
+            raise
+        if not begun:
+            self._stays.pop(worker, None)
+            self._place(call)  # it has died since it was ready
+        elif call.has_ended:
+            stay.end()
+
+    def _take_back(self, worker: Worker, order: Sandboxed) -> None:
+        """A worker was not used after all."""
+        if order.session is not None and order.session.keep(worker):
+            return
+        claimant = self._spares.returned(order.cell, worker)
+        if claimant is not None:
+            self._hand_off(worker, claimant)
+
+    def _leave(self, call: Call) -> None:
+        """`call`, which had a place, needs it no more: the next one has it."""
+        following = self._admission.leave(call)
+        if following is not None:
+            self._place(following)
+
+    # --- what workers tell, on the thread that reads ---
+
+    def worker_ready(self, worker: Worker) -> None:
+        """It is confined, and can take a call."""
+        cell = self._cells.get(worker)
+        if cell is None:
+            return
+        missing = cell.plan.layers - worker.layers
+        if missing:
+            worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
+            return
+        birth_s = time.monotonic() - self._asked_at.pop(worker, worker.started_at)
+        claimant = self._spares.arrived(cell, worker, birth_s)
+        if claimant is not None:
+            self._hand_off(worker, claimant)
+        self._mailbox.cast(self._restock)
+
+    def worker_replied(self, worker: Worker) -> None:
+        """Its call has its answer. A worker that a session keeps is there for the next one."""
+        stay = self._stays.get(worker)
+        if stay is None or not stay.keeps_worker:
+            return
+        del self._stays[worker]
+        self._count(stay)
+        session = stay.order.session
+        if session is None or not session.keep(worker):
+            worker.end_at_once(StoppedByOwner())
+        self._leave(stay.call)
+
+    def worker_asked(self, worker: Worker, ask: Ask) -> None:
+        """It wants something of the host: what was granted, within its budgets, and nothing else."""
+        stay = self._stays.get(worker)
+        if stay is None or ask.call is not stay.call:
+            worker.kill(ProtocolBroken("it asked on behalf of no call"))
+            return
+        try:
+            stay.asked(ask)
+        except AskRefusedError as refusal:
+            self._refused[ask.command if ask.command in _ASKS else "unknown"] += 1
+            logger.warning("{} was refused {}", worker.child_id, refusal.what)
+            ask.fail(refusal.fault)
+        else:
+            self._asks.serve(worker, ask)
+
+    def worker_overran(self, worker: Worker, overrun: Overrun) -> None:
+        """It has said or printed too much."""
+        stay = self._stays.get(worker)
+        if stay is not None:
+            stay.overran(overrun)
+        worker.kill(ProtocolBroken(f"it went past its {overrun.limit} limit"))
+
+    def worker_lost(self, worker: Worker) -> None:
+        """Its pipe has ended."""
+        self._mailbox.cast(functools.partial(self._burials.lost, worker))
+
+    # --- births and ends, on the mailbox's thread ---
+
+    def _restock(self) -> None:
+        if self._closed:
+            return
+        for cell in self._spares.restock():
+            born = functools.partial(self._welcome, cell, time.monotonic())
+            self._births.spawn(cell.spec, cell.plan, born, functools.partial(self._unborn, cell))
+        if not self._is_tidying:
+            self._is_tidying = True
+            self._mailbox.cast_after(TIDY_S, self._tidy)
+
+    def _tidy(self) -> None:
+        self._is_tidying = False
+        for worker in self._spares.surplus():
+            worker.end_at_once(StoppedByOwner())
+        if self._spares.ready and not self._closed:
+            self._is_tidying = True
+            self._mailbox.cast_after(TIDY_S, self._tidy)
+
+    def _unborn(self, cell: Cell, error: Exception) -> None:
+        why = error if isinstance(error, DspashError) else StartFailed(f"it could not be spawned: {error}")
+        self._mailbox.cast(functools.partial(self._stillborn, cell, why))
+
+    def _welcome(
+        self, cell: Cell, asked_at: float, process: Process | ForkedProcess, sock: socket.socket
+    ) -> None:
+        """Greet a worker that was born; it is ready once it has answered."""
+        worker = Worker(
+            f"{cell.plan.tier}-{next(self._numbers)}",
+            1,
+            process,
+            sock,
+            pump=self._pump,
+            listener=self,
+            definitions=self._nothing,
+            max_frame=cell.frame_bytes,
+            worker_max_frame=cell.plan.options.max_frame,
+            budget=StreamBudget(frames=BOOT_FRAMES, output_bytes=BOOT_OUTPUT_BYTES),
+        )
+        self._burials.add(worker)
+        self._cells[worker] = cell
+        self._asked_at[worker] = asked_at
+        worker.watch()
+        hello = Call(Command.HELLO, self._hello_args(cell), CallOptions(self._boot_timeout_s))
+        hello.future.add_done_callback(functools.partial(self._after_hello, worker))
+        worker.greet(hello)
+        if self._closed:
+            self._burials.kill_all((worker,))
+        self._mailbox.cast_after(self._boot_timeout_s, functools.partial(self._expire_boot, worker))
+
+    def _hello_args(self, cell: Cell) -> dict[str, object]:
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "features": ["events", "reverse", "cancel"],
+            "max_frame": cell.frame_bytes,
+            "heartbeat_s": 0,  # it is looked at from outside
+        }
+
+    def _after_hello(self, worker: Worker, answered: Future[object]) -> None:
+        error = answered.exception()
+        if error is not None and worker.state is WorkerState.BOOTING:
+            worker.kill(StartFailed(f"it refused the handshake: {error}"))
+
+    def _expire_boot(self, worker: Worker) -> None:
+        if worker.state is WorkerState.BOOTING:
+            worker.kill(StartFailed(f"it was not ready within {self._boot_timeout_s:g} s"))
+
+    def _stillborn(self, cell: Cell, why: StartFailed | DspashError, stderr: tuple[str, ...] = ()) -> None:
+        """A worker did not come up: whoever has waited longest hears of it."""
+        claimant = self._spares.stillborn(cell)
+        if claimant is None:
+            logger.warning("a spare {} worker was not had: {}", cell.plan.tier, why)
+            return
+        claimant.fail(_lost(claimant, why, stderr) if isinstance(why, StartFailed) else why)
+        self._leave(claimant)
+        self._restock()
+
+    def _gone(self, worker: Worker) -> None:
+        """It has been buried: so are its call, or its place among the spares."""
+        worker.forget_definitions()
+        cell = self._cells.pop(worker, None)
+        process = worker.process
+        end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")
+        if cell is not None and self._asked_at.pop(worker, None) is not None and not self._closed:
+            why = end if isinstance(end, StartFailed) else StartFailed(f"it {end.describe()}")
+            self._stillborn(cell, why, process.stderr.lines)
+        elif cell is not None and self._spares.lost(cell, worker):
+            self._restock()
+        for call in worker.take_pending():
+            ended_by = self._ended_by()
+            call.fail(_lost(call, end, process.stderr.lines) if ended_by is None else ended_by)
+        stay = self._stays.pop(worker, None)
+        if stay is not None:
+            self._count(stay)
+            self._leave(stay.call)
+
+    def _count(self, stay: Stay) -> None:
+        self._calls += 1
+        self._cpu_s += stay.call.measured.cpu_s or 0.0
+        if stay.limit is not None:
+            self._limits[stay.limit] += 1
+
+
+_ASKS: Final = frozenset(map(str, ReverseCommand))
+
+
+def _order_of(call: Call) -> Sandboxed:
+    order = call.options.sandbox
+    if order is None:
+        raise TypeError(f"{call!r} names no sandbox")
+    return order
+
+
+def _lost(call: Call, why: ExitReason, stderr: tuple[str, ...]) -> WorkerLostError:
+    return WorkerLostError(
+        generation=1, exit=why, progress=call.progress, stderr_tail="\n".join(stderr), request=call.command
+    )
