@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -26,8 +27,23 @@ def cells() -> Generator[CellServer]:
 @pytest.fixture
 def scratch() -> Generator[Path]:
     """An empty folder that the confined user may write, below folders that all may pass."""
+    with _folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def module_scratch() -> Generator[Path]:
+    """One such folder for all tests of a module."""
+    with _folder() as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _folder() -> Generator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="dspash-scratch-", dir="/tmp"))
     if os.getuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
