@@ -13,15 +13,20 @@ from loguru import logger
 
 from dspash.bridge.ask import Ask, current_ask
 from dspash.bridge.ask_server import AskHandler, AskServer
+from dspash.bridge.births import Births
 from dspash.bridge.call import Call, CallOptions, Standing, is_delivering
+from dspash.bridge.cell import Cell
 from dspash.bridge.deadlines import Deadlines
 from dspash.bridge.definitions import Definitions, copy_of
+from dspash.bridge.disposables import Disposables
 from dspash.bridge.lifetimes import open_bridges
 from dspash.bridge.mailbox import Mailbox
+from dspash.bridge.nursery import Nursery
 from dspash.bridge.options import BridgeOptions
 from dspash.bridge.overrun import Overrun
 from dspash.bridge.pool import Pool
 from dspash.bridge.pump import Pump
+from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.status import BridgeStatus, WorkerStatus
 from dspash.bridge.supervisor import Supervisor
 from dspash.bridge.worker import Worker
@@ -61,8 +66,12 @@ class Bridge:
         handlers: Mapping[ReverseCommand, AskHandler],
         *,
         quick: Collection[ReverseCommand] = (),
+        births: Births | None = None,
     ) -> None:
-        """Serve what workers ask by `handlers`; those of `quick` commands compute, and never wait for anything."""
+        """Serve what workers ask by `handlers`; those of `quick` commands compute, and never wait for anything.
+
+        Sandboxed workers come from `births`; by default they are forked.
+        """
         self._options = options
         self._asks = AskServer(handlers, quick=quick)
         self._recycle_at = options.recycling.max_calls
@@ -82,8 +91,22 @@ class Bridge:
             self._mailbox = Mailbox("dspash-supervisor")
             undo.callback(self._mailbox.close)
             self._deadlines = Deadlines(self._mailbox, Call.time_out)
+            self._nursery = Nursery(self._pump, self._mailbox, boot_timeout_s=options.liveness.boot_timeout_s)
             self._supervisor = Supervisor(
-                options, mailbox=self._mailbox, pump=self._pump, definitions=self.definitions, owner=self
+                options,
+                mailbox=self._mailbox,
+                pump=self._pump,
+                nursery=self._nursery,
+                definitions=self.definitions,
+                owner=self,
+            )
+            self._disposables = Disposables(
+                births or self._nursery,
+                options,
+                mailbox=self._mailbox,
+                pump=self._pump,
+                asks=self._asks,
+                ended_by=lambda: None if self._ended_by is None else self._ended_by(),
             )
             undo.pop_all()
         self._pool.expect(self._supervisor.child_ids)
@@ -111,10 +134,14 @@ class Bridge:
         wait = wait and not is_delivering()
         worker: Worker | None = None
         try:
-            worker = self._admit(call, wait=wait)
-            self._deadlines.add(call)
-            if worker is not None:
-                self._send(worker, call, wait=wait)
+            if options.sandbox is not None:
+                self._deadlines.add(call)
+                self._disposables.submit(call, wait=wait)
+            else:
+                worker = self._admit(call, wait=wait)
+                self._deadlines.add(call)
+                if worker is not None:
+                    self._send(worker, call, wait=wait)
         except BaseException:
             # Ctrl-C above all: nobody will ever hold this call's future.
             call.cancel("its caller was interrupted")
@@ -137,6 +164,7 @@ class Bridge:
             unmatched_replies=self._unmatched_of_the_gone
             + sum(worker.unmatched_replies for worker in self._supervisor.alive),
             containment=self._supervisor.containment.describe(),
+            sandbox=self._disposables.status(),
             gave_up=self._reason_for_giving_up(),
         )
 
@@ -157,7 +185,7 @@ class Bridge:
             return
         if not self._closed.wait(2 * self._options.shutdown_s + CLOSING_S):
             logger.error("closing takes too long: a callback does not return; the workers are killed")
-            for worker in self._supervisor.alive:
+            for worker in (*self._supervisor.alive, *self._disposables.alive):
                 worker.process.kill()
         self._mailbox.join()
         self._asks.close()
@@ -166,10 +194,19 @@ class Bridge:
         """In a fork's copy: nothing here is its own. The workers must see the end when their real host ends."""
         self._is_copy = True
         self._ended_by = lambda: ClosedError(f"app of process {parent}, of which this one is a fork,")
-        for worker in self._supervisor.alive:
+        for worker in (*self._supervisor.alive, *self._disposables.alive):
             worker.let_go()
+        self._nursery.let_go()
         for call in self._deadlines.open_calls:
             call.future.orphan(self._ended_by())
+
+    def expect(self, cell: Cell) -> None:
+        """Sandboxed calls of this kind will come: have a worker ready."""
+        self._disposables.expect(cell)
+
+    def end_session(self, session: SandboxSession) -> None:
+        """No more calls come for this session."""
+        self._disposables.end_session(session)
 
     # --- what workers tell, on the thread that reads ---
 
@@ -232,13 +269,15 @@ class Bridge:
 
     def _made(self, command: str, args: Mapping[str, Any], options: CallOptions) -> Call:
         ask = current_ask()
-        if ask is not None and ask.worker.listener is self:
+        if ask is not None and ask.worker.listener in (self, self._disposables):
             call = Call(command, args, options, Standing.NESTED, not_after=ask.deadline)
         else:
             call = Call(command, args, options, Standing.ASIDE if command in _ASIDE else Standing.ORDINARY)
         call.on_end = self._deadlines.discard
         call.on_abandon = self._abandon
-        if command in DEFINING_COMMANDS:
+        if options.sandbox is not None:
+            call.on_abandon = self._abandon_sandboxed
+        elif command in DEFINING_COMMANDS:
             call.args = copy_of(args)  # what is sent now and told to other workers later is one and the same
             call.on_outcome = self._record
         elif command in _OF_THE_BRIDGE:
@@ -305,6 +344,9 @@ class Bridge:
                 self._options.cancel_grace_s, functools.partial(self._supervisor.overran, worker, call)
             )
 
+    def _abandon_sandboxed(self, call: Call, _reason: str) -> None:
+        self._disposables.abandon(call)
+
     def _end(self, error: Callable[[], BridgeError], *, then: Callable[[], None]) -> None:
         """Refuse all calls from now on, have `then` done, and fail those that are open. The first reason stays.
 
@@ -321,6 +363,8 @@ class Bridge:
             always.callback(self._closed.set)
             always.callback(self._mailbox.close)
             always.callback(self._pump.close)
+            always.callback(self._nursery.close)
+            always.callback(self._disposables.close)
             self._supervisor.stop()
 
     def _reason_for_giving_up(self) -> str | None:

@@ -73,7 +73,7 @@ class Burials:
         if worker.process.poll() is not None or now >= bury_at:
             self._bury(worker)
             return
-        if now >= kill_at:
+        if now >= kill_at and worker.process.runs():
             worker.kill(ProtocolBroken("it closed its end of the pipe and lived on"))
         again = functools.partial(self._await_end, worker, kill_at=kill_at, bury_at=bury_at)
         self._mailbox.cast_after(DYING_LOOK_S, again)

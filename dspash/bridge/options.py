@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from dspash.errors import ConfigurationError
 from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimits
@@ -16,24 +17,43 @@ from dspash_protocol import MAX_FRAME, MIN_FRAME
 __all__ = ["BridgeOptions"]
 
 
+_COUNTS: Final = {
+    "workers": 1,
+    "concurrency": 1,
+    "max_queue": 0,
+    "sandboxes": 1,
+    "spares": 0,
+    "max_frame": MIN_FRAME,
+}
+"""The settings that are whole numbers, and the least that each may be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeOptions:
     """Durations in seconds, sizes in bytes.
 
     `concurrency` is how many calls one worker runs at a time, each in a thread of its own. `max_queue` calls may wait
     for a slot. A call that goes on for `cancel_grace_s` after its end was asked for costs its worker's life; the
-    worker's other calls then have `retire_grace_s` to end. `contain=False` leaves bubblewrap out.
+    worker's other calls then have `retire_grace_s` to end. `contain=False` leaves bubblewrap out. With `zygote`, one
+    process imports DSPy and forks the workers, in milliseconds each, where the system and the interpreter can do that;
+    otherwise each worker imports it for itself.
+
+    `sandboxes` is how many sandboxed calls run at a time, each in a worker of its own; of each kind of such workers up
+    to `spares` are kept ready, as many as the calls of late make worth it.
     """
 
     workers: int = 1
     concurrency: int = 8
     max_queue: int = 1024
+    sandboxes: int = 16
+    spares: int = 8
     max_frame: int = MAX_FRAME
     python: str = sys.executable
     python_path: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     cwd: str | None = None
     contain: bool = True
+    zygote: bool = True
     cancel_grace_s: float = 2.0
     retire_grace_s: float = 10.0
     shutdown_s: float = 5.0
@@ -43,7 +63,7 @@ class BridgeOptions:
     recycling: RecyclingLimits = field(default_factory=RecyclingLimits)
 
     def __post_init__(self) -> None:
-        for name, least in (("workers", 1), ("concurrency", 1), ("max_queue", 0), ("max_frame", MIN_FRAME)):
+        for name, least in _COUNTS.items():
             count: object = getattr(self, name)
             _require(
                 _is_count(count, least), name, f"{count!r} is no count", f"give an integer, {least} or more"

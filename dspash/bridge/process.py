@@ -9,12 +9,16 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dspash.bridge.descendants import end_marked
 from dspash.bridge.stderr_tail import StderrTail
 from dspash.supervision import Exited, ReapedElsewhere, Signalled, exit_from_returncode
+
+if TYPE_CHECKING:
+    from dspash.bridge.pump import Pump
 
 __all__ = ["Group", "Namespace", "Process", "ProcessEnd"]
 
@@ -108,6 +112,23 @@ class Process:
     def fileno(self) -> int:
         """A descriptor that becomes readable when the process ends; -1 where the system has none, or once closed."""
         return -1 if self._pidfd is None else self._pidfd
+
+    def watch(self, pump: Pump, on_end: Callable[[], None]) -> None:
+        """Have `on_end` called once, on the pump's thread, when it ends. On that thread."""
+
+        def tell(_events: int) -> None:
+            self.unwatch(pump)
+            on_end()
+
+        pump.watch(self.fileno(), tell)
+
+    def unwatch(self, pump: Pump) -> None:
+        """Have nothing called any more. On the pump's thread."""
+        pump.unwatch(self.fileno())
+
+    def runs(self) -> bool:
+        """Whether it still runs."""
+        return self.poll() is None
 
     def poll(self) -> ProcessEnd | None:
         """How it ended, reaping it; None while it runs. What was left in its group is killed with it."""

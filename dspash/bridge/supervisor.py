@@ -6,6 +6,7 @@ import errno
 import functools
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -14,11 +15,9 @@ from loguru import logger
 from dspash.bridge.burial import Burials
 from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.checkup import Checkup
-from dspash.bridge.environment import worker_environment
-from dspash.bridge.launch import LaunchSpec, launch
+from dspash.bridge.starts import Starts
 from dspash.bridge.worker import Listener, Worker
 from dspash.bridge.worker_state import WorkerState
-from dspash.sandbox.containment import Containment, ContainmentKind, find_containment
 from dspash.supervision import (
     ChildSpec,
     CrashReport,
@@ -41,12 +40,18 @@ from dspash.supervision import (
 from dspash_protocol import PROTOCOL_VERSION, Command
 
 if TYPE_CHECKING:
+    import socket
     from concurrent.futures import Future
 
     from dspash.bridge.definitions import Definitions
+    from dspash.bridge.forked import ForkedProcess
+    from dspash.bridge.launch import LaunchSpec
     from dspash.bridge.mailbox import Mailbox
+    from dspash.bridge.nursery import Nursery
     from dspash.bridge.options import BridgeOptions
+    from dspash.bridge.process import Process
     from dspash.bridge.pump import Pump
+    from dspash.sandbox.containment import Containment
 
 __all__ = ["Supervisor", "SupervisorOwner"]
 
@@ -95,6 +100,7 @@ class Supervisor:
         *,
         mailbox: Mailbox,
         pump: Pump,
+        nursery: Nursery,
         definitions: Definitions,
         owner: SupervisorOwner,
     ) -> None:
@@ -110,16 +116,14 @@ class Supervisor:
         self._burials = Burials(mailbox, self._mourn)
         self._present: dict[str, Worker] = {}  # the one of each child that serves, or will
         self._successors: dict[str, _Successor] = {}
+        self._awaited: set[str] = set()  # children whose next process waits for a zygote
         self._recycle_from = 0.0
         self._stopping = False
-        self.containment: Containment = (
-            find_containment()
-            if options.contain
-            else Containment(ContainmentKind.PROCESS_GROUP, reason="switched off by contain=False")
-        )
-        start = self._launch_spec()
+        self._starts = Starts(options, nursery)
         self._children: dict[str, ChildSpec[LaunchSpec]] = {
-            f"worker-{number}": ChildSpec(f"worker-{number}", start, shutdown_s=options.shutdown_s)
+            f"worker-{number}": ChildSpec(
+                f"worker-{number}", self._starts.spec, shutdown_s=options.shutdown_s
+            )
             for number in range(1, options.workers + 1)
         }
 
@@ -127,6 +131,11 @@ class Supervisor:
         return f"<Supervisor children={len(self._children)} alive={len(self.alive)}>"
 
     # --- to look at, from any thread ---
+
+    @property
+    def containment(self) -> Containment:
+        """What holds a worker's descendants together."""
+        return self._starts.containment
 
     @property
     def child_ids(self) -> tuple[str, ...]:
@@ -187,7 +196,7 @@ class Supervisor:
     def recycle_if_used_up(self, worker: Worker) -> None:
         """Start the successor of a worker past its limits. One at a time, so that the others carry the load."""
         now = time.monotonic()
-        undisturbed = len(self.alive) == len(self._present) == len(self._children)
+        undisturbed = not self._awaited and len(self.alive) == len(self._present) == len(self._children)
         if self._stopping or not undisturbed or now < self._recycle_from or worker.ready_at is None:
             return
         use = WorkerUse(
@@ -196,10 +205,15 @@ class Supervisor:
         why = recycle(self._options.recycling, use)
         if why is None or self._present.get(worker.child_id) is not worker:
             return
-        try:
-            self._successors[worker.child_id] = _Successor(self._spawn(worker.child_id), why)
-        except OSError as error:
-            self._postpone_recycling(f"could not be spawned: {error}")
+
+        def succeed(successor: Worker) -> None:
+            self._successors[worker.child_id] = _Successor(successor, why)
+
+        self._spawn(
+            worker.child_id,
+            succeed,
+            lambda error: self._postpone_recycling(f"could not be spawned: {error}"),
+        )
 
     def stop(self) -> None:
         """Stop every child, the last started first, within `shutdown_s`.
@@ -217,12 +231,6 @@ class Supervisor:
 
     # --- starting ---
 
-    def _launch_spec(self) -> LaunchSpec:
-        options = self._options
-        arguments = ("--concurrency", str(options.concurrency), "--max-frame", str(options.max_frame))
-        environment = worker_environment(options.environment, python_path=options.python_path)
-        return LaunchSpec(options.python, arguments, environment, self.containment, options.cwd)
-
     def _start_child(self, child_id: str, tries: int = 0) -> None:
         """Put the next generation in the child's place: its successor if one was started already, else a fresh one."""
         if self._stopping:
@@ -231,9 +239,11 @@ class Supervisor:
         if successor is not None:
             self._present[child_id] = successor.worker
             return
-        try:
-            self._present[child_id] = self._spawn(child_id)
-        except OSError as error:
+
+        def take_place(worker: Worker) -> None:
+            self._present[child_id] = worker
+
+        def fail(error: OSError) -> None:
             if error.errno in SCARCE and tries < len(SCARCE_WAITS_S):
                 logger.warning("worker {} waits to be started: {}", child_id, error)
                 again = functools.partial(self._start_child, child_id, tries + 1)
@@ -243,9 +253,29 @@ class Supervisor:
             failure = StartFailed(f"it could not be spawned: {error}")
             self._after_death(Death(child_id, generation, failure, ready_s=None))
 
-    def _spawn(self, child_id: str) -> Worker:
-        """Start the child's next generation. Raises OSError."""
-        process, sock = launch(self._children[child_id].start)
+        self._spawn(child_id, take_place, fail)
+
+    def _spawn(
+        self, child_id: str, on_started: Callable[[Worker], None], on_failed: Callable[[OSError], None]
+    ) -> None:
+        """Start the child's next generation; one of the two is told, at once or when there is a zygote to fork it."""
+
+        def begin(process: Process | ForkedProcess, sock: socket.socket) -> None:
+            self._awaited.discard(child_id)
+            worker = self._begin(child_id, process, sock)
+            on_started(worker)
+            if self._stopping:  # it was over while the zygote came up
+                worker.kill(StoppedByOwner())
+
+        def fail(error: OSError) -> None:
+            self._awaited.discard(child_id)
+            on_failed(error)
+
+        self._awaited.add(child_id)
+        self._starts.begin(begin, fail)
+
+    def _begin(self, child_id: str, process: Process | ForkedProcess, sock: socket.socket) -> Worker:
+        """Watch and greet a generation that has been started."""
         self._generations[child_id] = generation = self._generations.get(child_id, 0) + 1
         worker = Worker(
             child_id,

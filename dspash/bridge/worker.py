@@ -15,7 +15,6 @@ from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
 from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
 from dspash.bridge.pending import PendingCalls
-from dspash.bridge.process import Process
 from dspash.bridge.reader import Reader
 from dspash.bridge.wire_faults import error_of
 from dspash.bridge.worker_state import WorkerState
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
     import socket
 
     from dspash.bridge.definitions import Definition, Definitions
+    from dspash.bridge.forked import ForkedProcess
+    from dspash.bridge.process import Process
     from dspash.bridge.pump import Pump
     from dspash.bridge.stream_budget import StreamBudget
 
@@ -79,13 +80,14 @@ class Worker:
         self,
         child_id: str,
         generation: int,
-        process: Process,
+        process: Process | ForkedProcess,
         sock: socket.socket,
         *,
         pump: Pump,
         listener: Listener,
         definitions: Definitions,
         max_frame: int,
+        worker_max_frame: int | None = None,
         budget: StreamBudget | None = None,
     ) -> None:
         self.child_id = child_id
@@ -109,6 +111,7 @@ class Worker:
         self._pump = pump
         self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
+        self._session.peer_max_frame = worker_max_frame or max_frame
         self._reader = Reader(
             self._channel,
             self._session,
@@ -135,6 +138,11 @@ class Worker:
     def heard_at(self) -> float:
         """When it last said anything, on the monotonic clock."""
         return self._reader.heard_at
+
+    @property
+    def open_asks(self) -> int:
+        """How many of its requests are not answered."""
+        return len(self._asks)
 
     def has_pending(self, call: Call) -> bool:
         """Whether it has not answered this call."""
@@ -166,6 +174,10 @@ class Worker:
     def catch_up(self) -> None:
         """Send the definitions that this worker has not seen."""
         self.follower.catch_up(self._tell)
+
+    def knows(self, definitions: Definitions) -> bool:
+        """Whether these are the definitions that it follows."""
+        return self._definitions is definitions
 
     def follow(self, definitions: Definitions) -> None:
         """From now on it is to know these definitions; it has been told none of them."""
@@ -235,6 +247,14 @@ class Worker:
         self.why = self.why or why
         self.process.kill()
 
+    def end_at_once(self, why: ExitReason) -> None:
+        """End its process now, and take no more calls. From any thread."""
+        with self._lock:
+            if self.state not in (WorkerState.LOST, WorkerState.GONE):
+                self.state = WorkerState.ENDING
+        self._pending.close(even_if_busy=True)
+        self.kill(why)
+
     def let_go(self) -> None:
         """Close the channel without a word; for a forked copy of the host, whose original goes on."""
         self._channel.let_go()
@@ -254,7 +274,7 @@ class Worker:
         process = self.process
         process.stderr.read_rest()
         self._pump.unwatch(process.stderr.fileno())
-        self._pump.unwatch(process.fileno())
+        process.unwatch(self._pump)
         self._reader.close()
         process.close()
         self.state = WorkerState.GONE
@@ -277,11 +297,7 @@ class Worker:
     def _watch(self) -> None:
         self._reader.start()
         self._pump.watch(self.process.stderr.fileno(), self._on_stderr)
-        self._pump.watch(self.process.fileno(), self._on_exit)
-
-    def _on_exit(self, _events: int) -> None:
-        self._pump.unwatch(self.process.fileno())
-        self._reader.process_ended()
+        self.process.watch(self._pump, self._reader.process_ended)
 
     def _on_stderr(self, _events: int) -> None:
         stderr = self.process.stderr

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import psutil
 import pytest
 
-from dspash.bridge import Bridge, BridgeOptions, Call, CallOptions
-from dspash.bridge.bridge import AskHandler
+from dspash.bridge import AskHandler, Bridge, BridgeOptions, Call, CallOptions
+from dspash.bridge.births import Births
 from dspash.bridge.lifetimes import open_bridges
 from dspash.errors import ClosedError, DspashError
 from dspash_protocol import ReverseCommand
@@ -77,7 +77,11 @@ class Host:
 
 class OpenBridge(Protocol):
     def __call__(
-        self, *, handlers: Mapping[ReverseCommand, AskHandler] | None = ..., **options: Any
+        self,
+        *,
+        handlers: Mapping[ReverseCommand, AskHandler] | None = ...,
+        births: Births | None = ...,
+        **options: Any,
     ) -> Host: ...
 
 
@@ -118,15 +122,21 @@ def open_bridge() -> Generator[OpenBridge]:
     """Open bridges on fake workers; all are closed at the end."""
     opened: list[Bridge] = []
 
-    def start(*, handlers: Mapping[ReverseCommand, AskHandler] | None = None, **options: Any) -> Host:
+    def start(
+        *,
+        handlers: Mapping[ReverseCommand, AskHandler] | None = None,
+        births: Births | None = None,
+        **options: Any,
+    ) -> Host:
         environment = {**MEASURING, **options.pop("environment", {})}
         settings: dict[str, Any] = {
             "python_path": (str(FAKE),),
             "environment": environment,
             "shutdown_s": 2.0,
+            "zygote": False,  # the fake has none
             **options,
         }
-        opened.append(Bridge(BridgeOptions(**settings), handlers or {}))
+        opened.append(Bridge(BridgeOptions(**settings), handlers or {}, births=births))
         return Host(opened[-1])
 
     yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ __all__ = ["Control", "Refused", "Told"]
 _SPAWNS_WITH: Final = 2
 """A Spawn comes with the worker's end of the channel and the write end of its stderr."""
 
+_ROOM: Final = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 _CUT: Final = socket.MSG_TRUNC | socket.MSG_CTRUNC
 
 
@@ -57,11 +59,13 @@ class Control:
     def receive(self) -> Told | Refused | None:
         """The next datagram, once there is one; None when the host has closed its end."""
         try:
-            datagram, descriptors, flags, _ = socket.recv_fds(
-                self._socket, MAX_DATAGRAM, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-            )
+            datagram, beside, flags, _ = self._socket.recvmsg(MAX_DATAGRAM, _ROOM, socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
             return None
+        descriptors = array.array("i")
+        for level, kind, data in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         told = _read(datagram, descriptors, flags) if datagram else None
         if not isinstance(told, Told):
             for descriptor in descriptors:
@@ -70,7 +74,11 @@ class Control:
 
     def send(self, message: FromZygote, descriptors: Sequence[int] = ()) -> None:
         """Say something. Raises OSError when the host is gone."""
-        socket.send_fds(self._socket, [write_datagram(message)], descriptors, socket.MSG_NOSIGNAL)
+        # Not socket.send_fds, nor recv_fds above: both take flags and pass them on to nobody.
+        rights = (
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        )
+        self._socket.sendmsg([write_datagram(message)], rights, socket.MSG_NOSIGNAL)
 
 
 def _read(datagram: bytes, descriptors: Sequence[int], flags: int) -> Told | Refused:
