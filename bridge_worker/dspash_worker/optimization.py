@@ -20,7 +20,7 @@ from dspash_worker.optimization_progress import OptimizationProgress
 from dspash_worker.optimizer_plan import Job, Plan, plan_optimizer
 from dspash_worker.optimizers import OptimizerType, find_optimizer
 from dspash_worker.programs import define_program
-from dspash_worker.refusal import invalid_value, pick, unavailable
+from dspash_worker.refusal import invalid, invalid_value, pick, unavailable
 from dspash_worker.seeding import seeded
 from dspash_worker.state import dump, summarise
 from dspash_worker.wire_types import to_wire
@@ -56,11 +56,17 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
     definition = _read_program(workbench, call)
     job = _read_job(workbench, call, row, definition)
     config = pick(args, "config", Mapping, "a map", default={})
-    new_id = pick(args, "as", str, "an id (text)")
+    new_id = id_of(args, "as") if args.get("as") is not None else None
     with workbench.context(call), dspy.context(callbacks=[job.progress]), seeded(job.seed):
         student = separate(definition.module)
         set_compiled(student, compiled=False)  # DSPy refuses to improve further what was improved once
         plan = plan_optimizer(row, config, job, student, "$.config")
+        if new_id is None and not row.portable:
+            raise invalid(
+                "$.as",
+                f"missing: what {row.name} makes is more than a state",
+                hint="give it an id, under which this worker keeps it",
+            )
         optimizer = plan.make()
         with of_program(f"optimizer {row.name}"):
             improved = _compile(optimizer, plan)

@@ -12,7 +12,7 @@ from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.runnable import Runnable
 from dspash.app.stream import Stream
 from dspash.bridge import Call
-from dspash.errors import ConfigurationError
+from dspash.errors import ConfigurationError, InvalidInputError
 from dspash_protocol import Command, Event, EventKind
 
 __all__ = ["Examples", "Jobs", "Submit", "cancellable", "optimizer_settings", "read_examples"]
@@ -92,7 +92,12 @@ class Jobs:
                 for event in events.items():
                     if on_progress is not None:
                         on_progress(event)
-                answer: Mapping[str, Any] = call.wait()
+                try:
+                    answer: Mapping[str, Any] = call.wait()
+                except InvalidInputError as error:
+                    if error.path == "$.as":
+                        raise _bound_to_a_worker(str(settings["optimizer"])) from None
+                    raise
                 return answer
 
 
@@ -144,6 +149,14 @@ def read_examples(name: str, examples: object) -> list[dict[str, Any]]:
             problem = f"{type(example).__name__} is no map"
             raise ConfigurationError(f"{name}[{index}]", problem, way_out) from None
     return read
+
+
+def _bound_to_a_worker(optimizer: str) -> ConfigurationError:
+    return ConfigurationError(
+        "optimizer",
+        f"what {optimizer} makes is more than instructions and demonstrations, so other workers cannot be given it",
+        'keep it in its worker: app.submit("optimize", {…, "as": id}, sticky=key)',
+    )
 
 
 def _as_it_is(value: Any) -> Any:

@@ -105,16 +105,7 @@ class Planner:
         return Plan(Program(self._app, name, create), described)
 
     def improved(self, runnable: R, answer: Mapping[str, Any]) -> Plan[R]:
-        """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state.
-
-        Raises ConfigurationError for what is more than a state, such as an ensemble: only the worker that made it has it.
-        """
-        if answer.get("portable") is False:
-            raise ConfigurationError(
-                "optimizer",
-                "what it makes is more than instructions and demonstrations, so other workers cannot be given it",
-                'keep it in its worker: app.submit("optimize", {…, "as": id}, sticky=key)',
-            )
+        """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state."""
         new_id = f"{runnable.id}@{next(self._numbers)}"
         self._metrics.keep_on(runnable.create.get("reward"))
         improved = replace(

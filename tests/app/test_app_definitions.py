@@ -75,8 +75,11 @@ def test_an_optimizer_whose_work_only_one_worker_could_have_is_refused_with_the_
 ) -> None:
     qa = app.module("predict", "question -> answer")
     examples = [{"question": "Who?", "answer": "Ada"}, {"question": "Where?", "answer": "London"}]
-    with pytest.raises(dspash.DspashError, match="sticky"):
+    calls = app.gateway.usage()
+    with pytest.raises(dspash.ConfigurationError, match="sticky") as refused:
         app.optimize(qa, examples, optimizer="knn_few_shot", k=1)
+    assert refused.value.path == "optimizer"
+    assert app.gateway.usage() == calls  # nothing was paid for
 
 
 def test_the_completions_of_one_call_differ(app: dspash.App) -> None:

@@ -418,12 +418,31 @@ def test_spellings_of_the_origin_are_known() -> None:
     assert {name: find_optimizer(name, path="$").name for name in spelled} == spelled
 
 
+def test_what_only_this_worker_can_have_needs_an_id_before_anything_runs(worker: LocalWorker) -> None:
+    for optimizer, more in (
+        ("knn_few_shot", {"config": {"k": 1}}),
+        ("ensemble", {"programs": ["intents"] * 2}),
+    ):
+        skip_without(optimizer)
+        request: dict[str, Any] = {
+            "module_id": "intents",
+            "trainset": TRAINSET,
+            "metric": "exact_match",
+            **more,
+        }
+        fault = worker.fault("optimize", optimizer=optimizer, **request)
+        assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, "$.as")
+        assert worker.last is not None
+        assert worker.last.asked == []
+
+
 def test_embedding_models_of_the_host_are_asked(worker: LocalWorker) -> None:
     skip_without("knn_few_shot")
     worker.answers[ReverseCommand.LM_EMBED] = lambda args: {
         "vectors": [[float("card" in text), 1.0] for text in args["inputs"]]
     }
-    optimize(worker, "knn_few_shot", {"k": 2, "max_bootstrapped_demos": 1, "embedder": {"model": "tiny"}})
+    config = {"k": 2, "max_bootstrapped_demos": 1, "embedder": {"model": "tiny"}}
+    optimize(worker, "knn_few_shot", config, **{"as": "nearest"})
     assert worker.last is not None
     embeds = [args for command, args in worker.last.asked if command is ReverseCommand.LM_EMBED]
     assert embeds[0]["model"] == "tiny"
@@ -436,5 +455,6 @@ def test_embedding_models_of_the_host_are_asked(worker: LocalWorker) -> None:
         trainset=TRAINSET,
         metric="exact_match",
         config={"k": 1, "embedder": {"model": "tiny"}},
+        **{"as": "nearest"},
     )
     assert "6 texts became vectors of shape (1, 1)" in fault.message
