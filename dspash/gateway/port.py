@@ -42,7 +42,8 @@ class LanguageModel(Protocol):
     def complete(self, request: JsonMap, *, meta: JsonMap, deadline: float | None) -> JsonMap:
         """Answer one request (an lm15 Request as a dict) with one response (an lm15 Response as a dict).
 
-        `meta` carries what is no part of the request but must tell answers apart, such as DSPy's `rollout_id`.
+        `meta` carries what is no part of the request but must tell answers apart: DSPy's `rollout_id`, and `sample`,
+        the number of a further completion of the same request.
         `deadline` is absolute and monotonic, in seconds; None means that the caller waits as long as it takes.
         Neither dict is changed or kept. Raises GatewayError, and nothing else that the caller should handle.
         """

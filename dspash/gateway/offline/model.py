@@ -38,8 +38,8 @@ class OfflineModel:
 
     It reads what DSPy's adapters write, finds answers in the passages given and labels by the nearest example. From
     the examples in a prompt it learns the form of answers — without any it answers in sentences — and which words
-    go with which label. Equal requests (with equal `rollout_id`, when the temperature is above 0) get equal answers.
-    Thread-safe: what it remembers of texts already read is bounded and shared.
+    go with which label. Equal requests (with equal `rollout_id` and `sample`, when the temperature is above 0) get equal
+    answers. Thread-safe: what it remembers of texts already read is bounded and shared.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
