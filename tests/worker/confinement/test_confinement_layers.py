@@ -1,0 +1,405 @@
+"""What each layer holds in a real process, and what gets through where it is the one that is missing."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import tempfile
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dspash_protocol.confinement_plan import Layer
+from tests.worker.confinement.cells import (
+    CellServer,
+    NotConfinedError,
+    strict_plan,
+    with_limits,
+)
+
+KILLED = signal.SIGKILL
+
+OPEN_FILES = """
+def attempt():
+    import os
+    held = []
+    try:
+        while len(held) < 2000: held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError as error:
+        return [len(held), error.errno]
+    return [len(held), 0]
+"""
+
+
+def test_all_layers_are_applied_in_their_order(cells: CellServer, scratch: Path) -> None:
+    cell = cells.start("def attempt(): return 1", strict_plan(scratch))
+    assert cell.layers == [layer.value for layer in Layer]
+    assert cell.landlock_abi >= 1
+    assert cell.outcome().value == 1
+
+
+@pytest.mark.parametrize("layer", [layer for layer in Layer if layer is not Layer.NAMESPACES])
+def test_each_layer_can_be_left_out(layer: Layer, cells: CellServer, scratch: Path) -> None:
+    cell = cells.start("def attempt(): return 1", strict_plan(scratch, without=[layer]))
+    assert cell.layers == [each.value for each in Layer if each is not layer]
+    assert cell.outcome().value == 1
+
+
+# --- namespaces
+
+KINDS = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup")
+OTHERS_REMOVED = {Layer.MOUNTS, Layer.LANDLOCK, Layer.SECCOMP}  # each would hide what is asked for
+
+
+def test_every_namespace_is_a_workers_own(cells: CellServer, scratch: Path) -> None:
+    code = f"def attempt():\n import os\n return [os.readlink('/proc/self/ns/' + kind) for kind in {KINDS}]"
+    ours = [str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in KINDS]
+    theirs = cells.run(code, strict_plan(scratch, without=OTHERS_REMOVED)).value
+    assert [kind for kind, here, there in zip(KINDS, ours, theirs, strict=True) if here == there] == []
+
+
+def test_other_processes_are_out_of_reach(cells: CellServer, scratch: Path) -> None:
+    code = "def attempt():\n import os\n return [os.getpid(), os.getppid(), os.kill(os.getppid(), 0)]"
+    assert cells.run(code, strict_plan(scratch, without=OTHERS_REMOVED)).value == [1, 0, None]
+    beside = strict_plan(scratch, without={Layer.NAMESPACES, *OTHERS_REMOVED})
+    pid, parent, reached = cells.run(code, beside).value
+    assert pid > 1
+    assert parent > 1
+    assert reached is None
+
+
+@pytest.mark.parametrize("kind", ["user", "mnt", "net", "pid", "ipc", "uts", "cgroup"])
+def test_no_further_namespace_can_be_made(kind: str, cells: CellServer, scratch: Path) -> None:
+    """Not even with all capabilities and no filter: the number allowed is zero."""
+    flags = {
+        "user": 0x1000_0000, "mnt": 0x2_0000, "net": 0x4000_0000, "pid": 0x2000_0000,
+        "ipc": 0x800_0000, "uts": 0x400_0000, "cgroup": 0x200_0000,
+    }  # fmt: skip
+    code = f"def attempt(): return syscall('unshare', {flags[kind]})"
+    outcome = cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP, Layer.CAPABILITIES]))
+    assert outcome.value == -errno.ENOSPC
+
+
+# --- mounts
+
+LEAVE_A_FILE = "def attempt():\n open('left', 'w').write('here')\n return 'written'"
+
+
+def test_scratch_is_empty_and_leaves_nothing_behind(cells: CellServer, scratch: Path) -> None:
+    (scratch / "of the host").write_text("x")
+    code = "def attempt():\n import os\n before = os.listdir()\n open('left', 'w').write('x')\n return before"
+    assert cells.run(code, strict_plan(scratch)).value == []
+    assert [path.name for path in scratch.iterdir()] == ["of the host"]
+
+
+def test_without_mounts_scratch_is_a_folder_of_the_host(cells: CellServer, scratch: Path) -> None:
+    assert cells.run(LEAVE_A_FILE, strict_plan(scratch, without=[Layer.MOUNTS])).value == "written"
+    assert [path.name for path in scratch.iterdir()] == ["left"]
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [
+        ("bytes", "open('a', 'wb').write(bytes(2 << 20))"),
+        ("inodes", "[open(f'f{n}', 'w').close() for n in range(100)]"),
+    ],
+)
+def test_scratch_has_a_size(size: str, code: str, cells: CellServer, scratch: Path) -> None:
+    code = f"def attempt():\n {code}\n return 'fits'"
+    limit = {"scratch_bytes": 1 << 20} if size == "bytes" else {"scratch_inodes": 50}
+    assert cells.run(code, with_limits(strict_plan(scratch), **limit)).errno == errno.ENOSPC
+    without = with_limits(strict_plan(scratch, without=[Layer.MOUNTS]), **limit)
+    assert cells.run(code, without).value == "fits"
+
+
+TOUCH_A_DEVICE = """
+def attempt():
+    import os
+    before = os.stat("/dev/full").st_mtime_ns
+    os.utime("/dev/full")
+    return os.stat("/dev/full").st_mtime_ns != before
+"""
+
+
+def test_devices_keep_their_times_which_all_workers_see(cells: CellServer, scratch: Path) -> None:
+    """Anybody may write to /dev/full, and so set its times: on the host's own inode."""
+    held = cells.run(TOUCH_A_DEVICE, strict_plan(scratch))
+    assert held.errno == errno.EROFS
+    alone = cells.run(TOUCH_A_DEVICE, strict_plan(scratch, without=[Layer.MOUNTS, Layer.SECCOMP]))
+    assert alone.value is True
+    # Where mounts are shared, the filter does it: answered, and not run.
+    filtered = cells.run(TOUCH_A_DEVICE, strict_plan(scratch, without=[Layer.MOUNTS]))
+    assert filtered.value is False
+
+
+def test_proc_is_empty_and_read_only(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    import os
+    found = os.listdir("/proc")
+    try: open("/proc/x", "w")
+    except OSError as error: return [found, error.errno]
+"""
+    assert cells.run(code, strict_plan(scratch, without=[Layer.LANDLOCK])).value == [[], errno.EROFS]
+    without = strict_plan(scratch, without=[Layer.LANDLOCK, Layer.MOUNTS])
+    assert cells.run("def attempt():\n import os\n return 'meminfo' in os.listdir('/proc')", without).value
+
+
+def test_nothing_in_scratch_can_be_made_code(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    import mmap
+    with open("code", "wb+") as file:
+        file.write(bytes(4096)); file.flush()
+        mmap.mmap(file.fileno(), 4096, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+    return "mapped"
+"""
+    assert cells.run(code, strict_plan(scratch)).errno == errno.EPERM
+    assert cells.run(code, strict_plan(scratch, without=[Layer.MOUNTS])).value == "mapped"
+
+
+# --- rlimits
+
+
+def test_open_files_are_limited(cells: CellServer, scratch: Path) -> None:
+    held, number = cells.run(OPEN_FILES, with_limits(strict_plan(scratch), open_files=32)).value
+    assert held <= 32
+    assert number == errno.EMFILE
+    without = strict_plan(scratch, without=[Layer.RLIMITS])
+    assert cells.run(OPEN_FILES, with_limits(without, open_files=32)).value[0] > 32
+
+
+@pytest.mark.parametrize("limit", ["address_space_bytes", "data_bytes"])
+def test_memory_is_limited(limit: str, cells: CellServer, scratch: Path) -> None:
+    code = "def attempt(): return len(bytearray(700 << 20)) >> 20"
+    limits = {limit: 600 << 20}
+    assert cells.run(code, with_limits(strict_plan(scratch), **limits)).raised == "MemoryError"
+    without = strict_plan(scratch, without=[Layer.RLIMITS])
+    assert cells.run(code, with_limits(without, **limits)).value == 700
+
+
+def test_shared_memory_counts_as_address_space(cells: CellServer, scratch: Path) -> None:
+    """RLIMIT_DATA passes over it."""
+    code = "def attempt():\n import mmap\n return len(mmap.mmap(-1, 900 << 20)) >> 20"
+    limits = {"address_space_bytes": 800 << 20, "data_bytes": 800 << 20}
+    assert cells.run(code, with_limits(strict_plan(scratch), **limits)).errno == errno.ENOMEM
+
+
+def test_a_file_has_a_size(cells: CellServer, scratch: Path) -> None:
+    code = "def attempt():\n open('big', 'wb').write(bytes(2 << 20))\n return 'written'"
+    assert cells.run(code, with_limits(strict_plan(scratch), file_bytes=1 << 20)).errno == errno.EFBIG
+    without = strict_plan(scratch, without=[Layer.RLIMITS])
+    assert cells.run(code, with_limits(without, file_bytes=1 << 20)).value == "written"
+
+
+THREADS = """
+def attempt():
+    import threading
+    stop, started = threading.Event(), 0
+    try:
+        for _ in range(100):
+            threading.Thread(target=stop.wait).start(); started += 1
+    except RuntimeError: pass
+    stop.set()
+    return started
+"""
+
+
+def test_threads_are_limited(cells: CellServer, scratch: Path) -> None:
+    assert cells.run(THREADS, with_limits(strict_plan(scratch), threads=16)).value < 16
+    without = strict_plan(scratch, without=[Layer.RLIMITS])
+    assert cells.run(THREADS, with_limits(without, threads=16)).value == 100
+
+
+def test_other_workers_threads_do_not_count(cells: CellServer, scratch: Path) -> None:
+    """As the kernel counts for a user in a user namespace, and each worker has its own."""
+    waiting = THREADS.replace("stop.set()", "send(started); receive(); stop.set()")
+    first = cells.start(waiting, with_limits(strict_plan(scratch), threads=16))
+    started = first.receive()
+    assert cells.run(THREADS, with_limits(strict_plan(scratch), threads=16)).value == started
+    first.send("end")
+    assert first.outcome().value == started
+
+
+def test_past_its_cpu_seconds_a_worker_is_killed(cells: CellServer, scratch: Path) -> None:
+    outcome = cells.run("def attempt():\n while True: pass", with_limits(strict_plan(scratch), cpu_s=1))
+    assert outcome.value is None
+    assert outcome.status & 0x7F == KILLED
+
+
+def test_limits_cannot_be_raised(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    import resource
+    answers = []
+    for limit in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
+        soft, hard = resource.getrlimit(limit)
+        try: resource.setrlimit(limit, (hard, hard + 1)); answers.append("raised")
+        except (OSError, ValueError): answers.append(soft == hard)
+    return answers
+"""
+    assert cells.run(code, strict_plan(scratch)).value == [True] * 4
+
+
+# --- landlock
+
+
+@pytest.fixture
+def secret() -> Generator[Path]:
+    """A file that everybody may read, but no plan names."""
+    with tempfile.NamedTemporaryFile(prefix="dspash-secret-", dir="/tmp", mode="w") as file:
+        file.write("of the host")
+        file.flush()
+        Path(file.name).chmod(0o644)
+        yield Path(file.name)
+
+
+def test_a_path_that_the_plan_does_not_name_cannot_be_opened(
+    cells: CellServer, scratch: Path, secret: Path
+) -> None:
+    code = f"def attempt(): return open({str(secret)!r}).read()"
+    assert cells.run(code, strict_plan(scratch)).errno == errno.EACCES
+    assert cells.run(code, strict_plan(scratch, without=[Layer.LANDLOCK])).value == "of the host"
+
+
+@pytest.mark.parametrize("path", ["/", "/etc", "/tmp", "/home"])
+def test_other_folders_cannot_be_listed(path: str, cells: CellServer, scratch: Path) -> None:
+    code = f"def attempt():\n import os\n return len(os.listdir({path!r})) >= 0"
+    assert cells.run(code, strict_plan(scratch)).errno == errno.EACCES
+    assert cells.run(code, strict_plan(scratch, without=[Layer.LANDLOCK])).value is True
+
+
+def test_programs_cannot_be_executed_even_if_calls_could(cells: CellServer, scratch: Path) -> None:
+    code = "def attempt():\n import os\n os.execv('/usr/bin/true', ['true'])"
+    only_seccomp_gone = strict_plan(scratch, without=[Layer.SECCOMP])
+    assert cells.run(code, only_seccomp_gone).errno == errno.EACCES
+    both = cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP, Layer.LANDLOCK]))
+    assert both.raised is None
+    assert both.status == 0
+
+
+@pytest.mark.parametrize("make", ["os.mkfifo('x')", "os.mknod('x', 0o140600)"])
+def test_scratch_takes_files_and_no_meeting_points(make: str, cells: CellServer, scratch: Path) -> None:
+    code = f"def attempt():\n import os\n {make}\n return 'made'"
+    assert cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP])).errno == errno.EACCES
+    without = strict_plan(scratch, without=[Layer.SECCOMP, Layer.LANDLOCK])
+    assert cells.run(code, without).value == "made"
+
+
+# --- capabilities
+
+MOUNT = "def attempt(): return syscall('mount', b'none', b'/proc', b'tmpfs', 0, 0)"
+PRIVILEGED = {Layer.SECCOMP, Layer.LANDLOCK}  # Landlock forbids every change of mounts, whoever asks
+
+
+def test_capabilities_of_its_own_user_namespace_are_gone(cells: CellServer, scratch: Path) -> None:
+    assert cells.run(MOUNT, strict_plan(scratch, without=PRIVILEGED)).value == -errno.EPERM
+    assert cells.run(MOUNT, strict_plan(scratch, without={*PRIVILEGED, Layer.CAPABILITIES})).value == 0
+
+
+def test_no_set_holds_a_capability_and_securebits_are_locked(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    bits = syscall("prctl", 27, 0, 0, 0, 0)
+    return [[int(status[f"Cap{name}"], 16) for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")],
+            status["NoNewPrivs"].strip(), bits, syscall("prctl", 28, 0, 0, 0, 0)]
+"""
+    layers = strict_plan(scratch, without={*PRIVILEGED, Layer.MOUNTS})
+    assert cells.run(code, layers).value == [[0] * 5, "1", 0b1110_1111, -errno.EPERM]
+
+
+# --- nondumpable
+
+WAIT = "def attempt():\n send('alive')\n return receive()"
+
+
+@pytest.mark.parametrize(("without", "answer"), [((), errno.EACCES), ((Layer.NONDUMPABLE,), 0)])
+def test_others_of_the_same_user_cannot_look_inside(
+    without: tuple[Layer, ...], answer: int, cells: CellServer, scratch: Path
+) -> None:
+    cell = cells.start(WAIT, strict_plan(scratch, without=without))
+    assert cell.receive() == "alive"
+    assert cells.peek(cell.pid) == answer
+    cell.send("end")
+    assert cell.outcome().value == "end"
+
+
+# --- seccomp
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["os.waitpid(os.fork() or os._exit(0), 0)",
+     "__import__('socket').socket()", "os.memfd_create('x')", "os.mkfifo('/dev/null')"],
+    ids=["fork", "socket", "memfd", "mknod"],
+)  # fmt: skip
+def test_calls_are_refused_that_the_other_layers_let_pass(
+    code: str, cells: CellServer, scratch: Path
+) -> None:
+    code = f"def attempt():\n import os\n try: {code}\n except FileExistsError: pass\n return 'done'"
+    assert cells.run(code, strict_plan(scratch)).errno == errno.EPERM
+    assert cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP])).value == "done"
+
+
+def test_a_filter_covers_threads_too(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    import os, threading
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(syscall("socket", 1, 1, 0)))
+    thread.start(); thread.join()
+    return answers
+"""
+    assert cells.run(code, strict_plan(scratch)).value == [-errno.EPERM]
+
+
+# --- the outer filter
+
+
+def test_the_outer_filter_holds_what_the_inner_one_would(cells: CellServer, scratch: Path) -> None:
+    code = """
+def attempt():
+    import os
+    return [syscall("ptrace", 0, 0, 0, 0), syscall("keyctl", 0, -3, 0, 0, 0), syscall("socket", 2, 1, 0),
+            syscall("io_uring_setup", 1, 0), syscall("execve", 0, 0, 0), syscall("clone3", 0, 0),
+            syscall("personality", 0x40000), os.waitpid(os.fork() or os._exit(3), 0)[1] >> 8]
+"""
+    held = cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP]), outer=True)
+    refused = -errno.EPERM
+    assert held.value == [
+        refused, refused, -errno.EAFNOSUPPORT, refused, refused, -errno.ENOSYS, refused, 3
+    ]  # fmt: skip
+    free = cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP]))
+    assert free.value[0] == 0
+    assert refused not in free.value[1:4]
+
+
+def test_inside_the_outer_filter_a_worker_is_confined_as_without(cells: CellServer, scratch: Path) -> None:
+    cell = cells.start("def attempt(): return syscall('socket', 1, 1, 0)", strict_plan(scratch), outer=True)
+    assert cell.layers == [layer.value for layer in Layer]
+    assert cell.outcome().value == -errno.EPERM
+
+
+# --- what cannot be done is said
+
+
+def test_a_path_that_is_missing_is_named(cells: CellServer, scratch: Path) -> None:
+    plan = replace(strict_plan(scratch), readable=("/nowhere/at/all",))
+    with pytest.raises(NotConfinedError, match=r"landlock: .*'/nowhere/at/all'") as raised:
+        cells.run("", plan)
+    assert (raised.value.step, raised.value.errno) == ("landlock", errno.ENOENT)
+
+
+def test_mounts_without_namespaces_are_refused(cells: CellServer, scratch: Path) -> None:
+    with pytest.raises(NotConfinedError, match="mounts of its own take namespaces of its own") as raised:
+        cells.run("", strict_plan(scratch, without=[Layer.NAMESPACES]))
+    assert raised.value.step == "plan"
+
+
+def test_a_scratch_that_is_missing_is_named(cells: CellServer, scratch: Path) -> None:
+    plan = strict_plan(scratch / "missing")
+    with pytest.raises(NotConfinedError, match=r"mounts: .*mount: No such file or directory: .*missing"):
+        cells.run("", plan)
