@@ -30,6 +30,9 @@ SCRATCH_BYTES: Final = {Tier.STRICT: 16 * MIB, Tier.SHARED_NAMESPACES: 1024 * MI
 """Strict workers cover the zygote's scratch folder by one of their own; others have theirs in it."""
 
 _STAGING_FOLDERS: Final = ("/mnt", "/media", "/srv", "/opt")
+_NEST_RIGHTS: Final = ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SYS_CHROOT")
+"""What a trusted zygote needs, inside its own user namespace, to put its forks into PID namespaces. Root has them."""
+
 _FIXED: Final = {
     "LANG": "C.UTF-8",
     # Threads would be lost in a fork, and every arena of the allocator counts as a worker's memory.
@@ -202,7 +205,8 @@ def _contain(command: ZygoteCommand, spec: ZygoteSpec, arguments: Sequence[str])
         command.environment["PYTHONPATH"] = os.pathsep.join(spec.python_path)
     containment = find_containment() if spec.contain else None
     if containment is not None and containment.wraps:
-        wrapper = (*containment.command, "--info-fd", str(command.ask_info()), "--")
+        rights = () if os.geteuid() == 0 else _NEST_RIGHTS
+        wrapper = (*containment.command, *rights, "--info-fd", str(command.ask_info()), "--")
         command.argv = tuple(heeding_children([*wrapper, *program]))
     else:
         command.argv = tuple(heeding_children(program))
