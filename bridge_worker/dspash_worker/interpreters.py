@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 import dspy
 
+from dspash_protocol import FaultError, FaultKind
 from dspash_worker.call import Call
 from dspash_worker.current import current_call
+from dspash_worker.host_interpreter import HostInterpreter
 from dspash_worker.tools import ASK_HOST, ask_host
 
-__all__ = ["local_interpreter"]
+__all__ = ["code_interpreter"]
 
 LOOK_S: Final = 0.05
 """How often someone who waits for code to end looks whether the call was cancelled meanwhile."""
 
 
-def local_interpreter() -> Any:
-    """Return an interpreter for the current call: `dspy.LocalInterpreter`, which knows the host's tools.
+def code_interpreter() -> Any:
+    """Return a new interpreter for the current call, which DSPy's modules take as their factory's.
 
-    It is a process of its own with the worker's rights: no sandbox, so for trusted models and prompts. (DSPy's own
-    default wants Deno.) It ends with the call's deadline, or when the call is cancelled. The text of a host tool calls
-    `ask_host`; that name leads from the interpreter's process back to this one, and from here to the host.
+    It is the host's, where that offers one: code then runs in a sandbox. Else it is `dspy.LocalInterpreter`, a process
+    with the worker's rights, so for trusted models and prompts. (DSPy's own default wants Deno.) Either ends with the
+    call. The text of a host tool calls `ask_host`, which leads from the code to the host.
     """
     call = current_call()
-    interpreter: Any = dspy.LocalInterpreter(
-        tools={ASK_HOST: _ask}, execution_timeout=call.remaining_s() or None
-    )
-    interpreter._responses = _Watched(call)  # noqa: SLF001  (where it waits for its process, for as long as that takes)
-    return interpreter
+    if call.full:
+        interpreter = HostInterpreter(tools={ASK_HOST: ask_host})
+        try:
+            interpreter.start()
+        except FaultError as error:
+            if error.fault.kind is not FaultKind.UNKNOWN_COMMAND:
+                raise
+        else:
+            return interpreter
+    return _local_interpreter(call)
 
 
 # RLM tells the model where its code runs.
-local_interpreter.execution_instructions = dspy.LocalInterpreter.execution_instructions  # type: ignore[attr-defined]
+code_interpreter.execution_instructions = HostInterpreter.execution_instructions  # type: ignore[attr-defined]
 
 
-def _ask(name: str, arguments: Mapping[str, Any]) -> Any:
-    return ask_host(name, arguments)
+def _local_interpreter(call: Call) -> Any:
+    """Return DSPy's own, made to know the host's tools, and to end with the deadline of the call or its cancellation."""
+    interpreter: Any = dspy.LocalInterpreter(
+        tools={ASK_HOST: ask_host}, execution_timeout=call.remaining_s() or None
+    )
+    interpreter._responses = _Watched(call)  # noqa: SLF001  (where it waits for its process, for as long as that takes)
+    return interpreter
 
 
 class _Watched(queue.Queue[Any]):

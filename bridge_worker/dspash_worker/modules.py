@@ -22,7 +22,7 @@ from dspash_worker.classes import (
 )
 from dspash_worker.definitions import Definition, Kind
 from dspash_worker.faults import of_program
-from dspash_worker.interpreters import local_interpreter
+from dspash_worker.interpreters import code_interpreter
 from dspash_worker.lm import LM_OPTIONS, check_lm_options
 from dspash_worker.metrics import read_reward
 from dspash_worker.module_types import MODULE_TYPES, ModuleType, find_module_type
@@ -136,7 +136,7 @@ def _add_parts(request: _Request, row: ModuleType, given: dict[str, Any]) -> Def
     if row.takes.tools:
         given["tools"] = [tool.to_dspy() for tool in request.tools.values()]
     if row.takes.interpreter:
-        given["interpreter_factory"] = local_interpreter
+        given["interpreter_factory"] = code_interpreter
     if row.takes.module:
         inner = read_module(
             request.workbench, request.call, request.args["module"], path=f"{request.path}.module"

@@ -15,6 +15,7 @@ from dspash_worker.call import Call
 from dspash_worker.current import CALL_SETTING, running
 from dspash_worker.definitions import Definition
 from dspash_worker.history import History
+from dspash_worker.interpreters import code_interpreter
 from dspash_worker.lm import LanguageModels
 from dspash_worker.promises import Promise, Promises
 from dspash_worker.refusal import invalid_value
@@ -145,6 +146,7 @@ class Workbench:
             CALL_SETTING: call,
             "lm": configured.lm,
             "adapter": configured.adapter,
+            "interpreter_factory": code_interpreter,
             "usage_tracker": usage,
         }
         with running(call), dspy.context(**settings, **configured.options, trace=[]):

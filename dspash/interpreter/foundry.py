@@ -13,7 +13,7 @@ from dspash.bridge.environment import worker_environment
 from dspash.bridge.launch import LaunchSpec, launch
 from dspash.bridge.mailbox import Mailbox
 from dspash.interpreter.kernel import Kernel, KernelLimits
-from dspash.sandbox import find_containment
+from dspash.sandbox import Limits, find_containment
 
 __all__ = ["Foundry", "close_shared", "shared_foundry"]
 
@@ -27,8 +27,8 @@ class Foundry:
     def __init__(self) -> None:
         self._mailbox = Mailbox("dspash-interpreters")
 
-    def start(self, limits: KernelLimits) -> Kernel:
-        """Start a worker. Raises OSError when that cannot be done."""
+    def start(self, limits: Limits) -> Kernel:
+        """Start a worker, which is the caller's to greet and to end. Raises OSError when that cannot be done."""
         made: Future[Kernel] = Future()
 
         def make() -> None:
@@ -40,15 +40,20 @@ class Foundry:
         self._mailbox.cast(make)
         return made.result(START_S)
 
+    def bury(self, kernel: Kernel) -> None:
+        """Kill a worker now, and let go of it in a moment: for callers that must not wait."""
+        kernel.kill()
+        self._mailbox.cast(kernel.end)
+
     def close(self) -> None:
         """End the thread. Workers that are left end with it."""
         self._mailbox.close()
         self._mailbox.join()
 
-    def _make(self, limits: KernelLimits) -> Kernel:
+    def _make(self, limits: Limits) -> Kernel:
         spec = LaunchSpec(sys.executable, (), worker_environment({}), find_containment(), module=MODULE)
         process, sock = launch(spec)
-        return Kernel(process, sock, limits)
+        return Kernel(process, sock, KernelLimits.of(limits))
 
 
 _lock = threading.Lock()

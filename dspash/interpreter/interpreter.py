@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from dspash.interpreter.foundry import shared_foundry
-from dspash.interpreter.kernel import Kernel, KernelFailedError, KernelLimits
+from dspash.interpreter.kernel import Kernel, KernelFailedError
 from dspash.interpreter.kin import execution_error, final_output, interpreter_error, observed
 from dspash.interpreter.names import check_tools, check_variables, field_names
 from dspash.interpreter.time_limits import TimeLimits
 from dspash.interpreter.tool_runner import ToolRunner
+from dspash.interpreter.tools import serve_by
 from dspash.interpreter.values import read_value, write_value
+from dspash.sandbox import Limits
 from dspash_protocol import FrameTooLargeError
-from dspash_protocol.interpreter import EMPTY_MAP, Cell, Outcome, OutcomeKind
+from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
 
 __all__ = ["Interpreter"]
-
-_MIB: Final = 1 << 20
 
 
 class Interpreter:
@@ -32,18 +33,13 @@ class Interpreter:
     tools: functions of this process that the code may call, by name.
     output_fields: what SUBMIT takes, each a map with a `name`; one value without them.
     execution_timeout: seconds an execution may take, its tools included; past it the interpreter is ended.
+    limits: what an execution may use: time, and the size and number of its messages and tool calls.
     callbacks: DSPy's callbacks, which are told of what happens here.
 
     Both `tools` and `output_fields` may be changed between executions.
     """
 
-    execution_instructions: ClassVar[str] = (
-        "Code runs as full CPython in a process of its own, without network or access to the host's files. Names, "
-        "imports and functions persist for this session; the value of a last expression and what is printed are "
-        "returned. Host tools and SUBMIT are available as global functions; tools take and return JSON-compatible "
-        "values. All threads must finish before each code execution returns; use context-managed executors for "
-        "parallel work. Subprocesses are unavailable."
-    )
+    execution_instructions: ClassVar[str] = INSTRUCTIONS
 
     def __init__(
         self,
@@ -51,6 +47,7 @@ class Interpreter:
         output_fields: Sequence[Mapping[str, Any]] | None = None,
         *,
         execution_timeout: float | None = None,
+        limits: Limits | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> None:
         """See the class. Raises ValueError for names that code cannot call."""
@@ -59,10 +56,11 @@ class Interpreter:
         self.tools: dict[str, Callable[..., Any]] = dict(tools or {})
         self.output_fields = None if output_fields is None else [dict(field) for field in output_fields]
         self.execution_timeout = execution_timeout
+        self.limits = limits or Limits()
         self.callbacks = list(callbacks or [])
         check_tools(self.tools)
         field_names(self.output_fields)
-        self._runner = ToolRunner(self.invoke_tool)
+        self._runner = ToolRunner(functools.partial(serve_by, self.invoke_tool))
         self._kernel: Kernel | None = None
         self._over: str | None = None  # why nothing more is executed
         self._executing = threading.Lock()
@@ -77,11 +75,8 @@ class Interpreter:
             raise interpreter_error(f"{self._over}; create a new interpreter")
         if self._kernel is not None:
             return
-        limits = KernelLimits(
-            frame_bytes=16 * _MIB, printed_bytes=8 * _MIB, output_bytes=_MIB, frames=100_000, tool_calls=None
-        )
         try:
-            kernel = shared_foundry().start(limits)
+            kernel = shared_foundry().start(self.limits)
         except OSError as error:
             raise interpreter_error(f"the interpreter's worker cannot be started: {error}") from error
         weakref.finalize(self, _end, kernel, os.getpid())
@@ -137,7 +132,9 @@ class Interpreter:
             self.start()
         kernel = self._kernel
         assert kernel is not None  # noqa: S101 - start has made it or raised
-        times = TimeLimits(wall_s=60.0, total_s=300.0, timeout_s=self.execution_timeout)
+        times = TimeLimits(
+            wall_s=self.limits.wall_s, total_s=self.limits.total_s, timeout_s=self.execution_timeout
+        )
         try:
             return kernel.execute(
                 cell.to_map(),

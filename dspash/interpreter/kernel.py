@@ -12,13 +12,14 @@ import threading
 from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self, cast
 
 from dspash.bridge.process import Process
 from dspash.interpreter.link import BrokenLinkError, Link, LinkLostError, LinkTimeoutError
 from dspash.interpreter.printed import Printed, TooMuchPrintedError
 from dspash.interpreter.time_limits import TimeIsUp, TimeLimits
 from dspash.interpreter.tool_runner import ToolReply, ToolRunner
+from dspash.sandbox import Limits
 from dspash_protocol import (
     PROTOCOL_VERSION,
     Command,
@@ -40,6 +41,7 @@ __all__ = ["Kernel", "KernelFailedError", "KernelLimits"]
 
 BOOT_S: Final = 30.0
 """How long a worker may take to answer for the first time: an interpreter that starts cold, on a busy machine."""
+MIB: Final = 1 << 20
 LEAVING_S: Final = 1.0  # from the end of its pipe, or SIGKILL, to the end of the process
 
 
@@ -52,6 +54,17 @@ class KernelLimits:
     output_bytes: int
     frames: int
     tool_calls: int | None
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """Those of one worker that may use `limits`. Output leaves room for the value beside it in one message."""
+        return cls(
+            frame_bytes=limits.frame_bytes,
+            printed_bytes=limits.output_mb * MIB,
+            output_bytes=min(limits.output_mb * MIB, limits.frame_bytes // 2),
+            frames=limits.frames + (limits.tool_calls or 0),
+            tool_calls=limits.tool_calls,
+        )
 
 
 class KernelFailedError(Exception):
@@ -103,13 +116,16 @@ class Kernel:
         """The worker's process."""
         return self._process.pid
 
-    def boot(self) -> None:
-        """Greet the worker and open its interpreter. Raises KernelFailedError."""
+    def boot(self) -> str:
+        """Greet the worker and open its interpreter; return the version of its Python. Raises KernelFailedError."""
         hello = {"protocol": PROTOCOL_VERSION, "heartbeat_s": 0, "max_frame": self._limits.frame_bytes}
         times = TimeLimits(wall_s=BOOT_S, total_s=BOOT_S, timeout_s=None)
         with self._failing(times):
-            self._link.session.peer_max_frame = _max_frame_in(self._ask(Command.HELLO, hello, times))
-            self._ask(Command.INTERPRETER_OPEN, {"output_bytes": self._limits.output_bytes}, times)
+            self._link.session.peer_max_frame = _fields_of(self._ask(Command.HELLO, hello, times)).count(
+                "max_frame"
+            )
+            opened = self._ask(Command.INTERPRETER_OPEN, {"output_bytes": self._limits.output_bytes}, times)
+            return _fields_of(opened).text("python")
 
     def execute(
         self,
@@ -138,6 +154,10 @@ class Kernel:
             return outcome
         output = f"{outcome.output}\n{printed}" if outcome.output else printed
         return Outcome(outcome.kind, outcome.value, output, outcome.error)
+
+    def kill(self) -> None:
+        """Kill the worker, now and without waiting. Its `end` is still due."""
+        self._process.kill()
 
     def end(self) -> None:
         """Kill the worker and let go of everything. Takes a few ms, a second at most. Idempotent."""
@@ -178,10 +198,7 @@ class Kernel:
                     raise _MisbehavedError(f"it said {_shown(received)} while it was asked to execute")
 
     def _read_outcome(self, turn: _Turn, value: Any) -> Outcome:
-        try:
-            outcome = Outcome.from_map(value if isinstance(value, dict) else {})  # pyright: ignore[reportUnknownArgumentType]
-        except InvalidPayloadError as error:
-            raise _MisbehavedError(f"its answer makes no sense: {error}") from None
+        outcome = Outcome.from_map(cast("dict[str, Any]", value) if isinstance(value, dict) else {})
         if turn.running and outcome.kind is not OutcomeKind.BROKEN:
             raise _MisbehavedError("it answered while tools that it had called were running")
         return outcome
@@ -191,10 +208,7 @@ class Kernel:
         if request.id >= self._last_asked:
             raise _MisbehavedError(f"its request {request.id} repeats an id: the last was {self._last_asked}")
         self._last_asked = request.id
-        try:
-            ask = ToolAsk.from_map(request.args)
-        except InvalidPayloadError as error:
-            raise _MisbehavedError(f"its tool call makes no sense: {error}") from None
+        ask = ToolAsk.from_map(request.args)
         if ask.call != turn.request_id:
             raise _MisbehavedError(f"it called a tool for request {ask.call} while {turn.request_id} ran")
         if ask.name not in turn.tools:
@@ -280,6 +294,8 @@ class Kernel:
         except LinkTimeoutError:
             time_is_up = times.passed() or TimeIsUp("total", 0.0)
             self._fail(f"it exceeded its {time_is_up.limit} limit of {time_is_up.allowed_s:g} s", time_is_up)
+        except InvalidPayloadError as error:
+            self._fail(f"it said what makes no sense: {error}")
         except (_MisbehavedError, BrokenLinkError, TooMuchPrintedError, LocalProtocolError) as error:
             self._fail(str(error))
         except BaseException:
@@ -298,11 +314,8 @@ class Kernel:
         return f"it {end.describe() if end is not None else 'closed its pipe'}"
 
 
-def _max_frame_in(greeting: Any) -> int:
-    try:
-        return Fields(greeting if isinstance(greeting, dict) else {}).count("max_frame")  # pyright: ignore[reportUnknownArgumentType]
-    except InvalidPayloadError as error:
-        raise _MisbehavedError(f"its greeting makes no sense: {error}") from None
+def _fields_of(answer: Any) -> Fields:
+    return Fields(cast("dict[str, Any]", answer) if isinstance(answer, dict) else {})
 
 
 def _shown(received: Received) -> str:

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import inspect
-import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TypeAlias
 
 from dspash.bridge.elastic import ElasticThreads
-from dspash.interpreter.values import read_value, write_value
-from dspash_protocol import ErrorReply, Fault, FaultKind, FrameTooLargeError, Result
+from dspash_protocol import ErrorReply, Fault, FaultError, FaultKind, FrameTooLargeError, Result
 from dspash_protocol.interpreter import ToolAsk
 
-__all__ = ["Invoke", "ToolReply", "ToolRunner"]
+__all__ = ["ServeTool", "ToolReply", "ToolRunner"]
 
-Invoke = Callable[[str, list[Any], dict[str, Any]], Any]
-ToolReply = Result | ErrorReply
+ServeTool: TypeAlias = Callable[[ToolAsk], str]
+"""Runs a tool and returns its value as a JSON text. What it raises is what the code sees."""
+
+ToolReply: TypeAlias = Result | ErrorReply
 
 
 class ToolRunner:
     """Runs tools in the thread that waits for the code, or beside one another in threads of their own.
 
-    `invoke` calls a tool by its name. What is no Exception (Ctrl-C, a cancellation) is not the code's to see: it passes
-    through `run`, and from threads goes to `on_interrupt`.
+    What is no Exception (Ctrl-C, a cancellation) is not the code's to see: it passes through `run`, and from threads
+    goes to `on_interrupt`.
     """
 
-    def __init__(self, invoke: Invoke) -> None:
-        self._invoke = invoke
+    def __init__(self, serve: ServeTool) -> None:
+        self._serve = serve
         self._threads = ElasticThreads("dspash-interpreter-tool")
 
     def run(self, request_id: int, ask: ToolAsk) -> ToolReply:
         """Run a tool here, and return the answer for the code."""
         try:
-            args, kwargs = _read_arguments(ask.arguments)
-            value = self._invoke(ask.name, args, kwargs)
-            if inspect.isawaitable(value):
-                value = _awaited(value)
-            return Result(request_id, write_value(value))
+            return Result(request_id, self._serve(ask))
+        except FaultError as error:
+            return ErrorReply(request_id, error.fault)
         except Exception as error:  # noqa: BLE001 - a tool is the host app's code, and its error is the answer
             return ErrorReply(request_id, Fault(FaultKind.TOOL_ERROR, _text_of(error), type(error).__name__))
 
@@ -71,41 +67,6 @@ class ToolRunner:
     def close(self) -> None:
         """Let the threads end; one whose tool still runs ends after it."""
         self._threads.close(timeout_s=0.0)
-
-
-def _read_arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
-    arguments = read_value(text)
-    if not isinstance(arguments, list) or list(map(type, cast("list[Any]", arguments))) != [list, dict]:
-        raise ValueError("the arguments are no list of positional and named ones")
-    args, kwargs = cast("tuple[list[Any], dict[str, Any]]", arguments)
-    return args, kwargs
-
-
-def _awaited(value: Awaitable[Any]) -> Any:
-    """Wait for a coroutine, on a loop of its own; in a thread of its own where this one's loop is running."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_as_coroutine(value))
-    outcome: list[Any] = []
-    failure: list[BaseException] = []
-
-    def wait() -> None:
-        try:
-            outcome.append(asyncio.run(_as_coroutine(value)))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            failure.append(error)
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(wait,), daemon=True)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
-
-
-async def _as_coroutine(value: Awaitable[Any]) -> Any:
-    return await value
 
 
 def _text_of(error: BaseException) -> str:

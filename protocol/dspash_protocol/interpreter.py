@@ -13,10 +13,19 @@ from typing import Any, Final
 from dspash_protocol.fields import Fields
 from dspash_protocol.values import WireMap
 
-__all__ = ["EMPTY_MAP", "NULL", "Cell", "Outcome", "OutcomeKind", "ToolAsk"]
+__all__ = ["EMPTY_MAP", "INSTRUCTIONS", "NULL", "Cell", "Outcome", "OutcomeKind", "ToolAsk"]
 
 EMPTY_MAP: Final = "{}"
 NULL: Final = "null"
+
+INSTRUCTIONS: Final = (
+    "Code runs as full CPython in a process of its own, without network or access to the host's files. Names, imports "
+    "and functions persist for this session; the value of a last expression and what is printed are returned. Host "
+    "tools and SUBMIT are available as global functions; tools take and return JSON-compatible values. All threads must "
+    "finish before each code execution returns; use context-managed executors for parallel work. Subprocesses are "
+    "unavailable."
+)
+"""What a model is told of the interpreter that its code runs in."""
 
 
 @dataclass(frozen=True, slots=True)
