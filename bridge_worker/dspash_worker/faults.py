@@ -79,7 +79,14 @@ def _placed(fault: Fault, error: BaseException, title: str) -> Fault:
 
 
 def _told(error: BaseException, kind: FaultKind) -> Fault:
-    return Fault(kind, _message_of(error), type=type(error).__name__, traceback=user_traceback(error))
+    number = error.errno if isinstance(error, OSError) else None
+    return Fault(
+        kind,
+        _message_of(error),
+        type=type(error).__name__,
+        details={} if number is None else {"errno": number},
+        traceback=user_traceback(error),
+    )
 
 
 def _lm_fault(error: BaseException) -> Fault:

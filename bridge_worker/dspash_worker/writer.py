@@ -79,12 +79,12 @@ class Writer:
             self._put(frame)
 
     def put_event(self, kind: EventKind, frame: bytes, events: EventQueue, check: Callable[[], None]) -> None:
-        """Put one event of a call; an item waits here while too many of the call's events wait.
+        """Put one event of a call; an item or a piece of a file waits here while too many of the call's events wait.
 
         `check` raises when the call is to end, which ends the waiting; `wake` makes it look.
         """
         with self._lock:
-            if kind is EventKind.ITEM:
+            if kind in (EventKind.ITEM, EventKind.FILE):
                 while not events.closed and not events.has_room() and self.state is WriterState.OPEN:
                     check()
                     self._room.wait()

@@ -51,6 +51,7 @@ class EventKind(StrEnum):
 
     ITEM = "item"  # a streamed value: back-pressured, never merged
     PROGRESS = "progress"  # where it stands: the oldest waiting one is merged away
+    FILE = "file"  # a piece of a file that a program has left: back-pressured, never merged
     STARTED = "started"  # the request left the worker's queue
 
 
