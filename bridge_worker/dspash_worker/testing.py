@@ -73,7 +73,7 @@ class LocalCall:
             self.asked.append((command, args))
         answer = self._answers.get(command)
         if answer is None:
-            raise FaultError.of(FaultKind.UNAVAILABLE, f"nothing answers {command} here")
+            raise FaultError.of(FaultKind.UNKNOWN_COMMAND, f"nothing answers {command} here")
         value = answer(args)
         check_value(None if command is ReverseCommand.LM_STREAM else value)
         return value

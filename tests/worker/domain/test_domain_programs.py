@@ -204,7 +204,7 @@ def test_tool_failures_reach_the_program_as_exceptions(worker: LocalWorker) -> N
     assert "nothing answers tool.call" in worker.call("execute", program_id="p", inputs={})["failed"]
     worker.call("create_program", id="q", forward_fn="result = {'x': search(query=1)}", tools=["search"])
     fault = worker.fault("execute", program_id="q", inputs={})
-    assert (fault.kind, fault.details["line"]) == (FaultKind.UNAVAILABLE, 1)
+    assert (fault.kind, fault.details["line"]) == (FaultKind.UNKNOWN_COMMAND, 1)
 
 
 TWO = "class A(dspy.Module): pass\nclass B(dspy.Module): pass\n"
