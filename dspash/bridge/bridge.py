@@ -154,7 +154,8 @@ class Bridge:
 
     def status(self) -> BridgeStatus:
         """A look at everything, without asking the workers."""
-        workers = self._supervisor.workers
+        place = {child_id: index for index, child_id in enumerate(self._supervisor.child_ids)}
+        workers = sorted(self._supervisor.workers, key=lambda worker: place[worker.child_id])
         return BridgeStatus(
             workers=tuple(_status_of(worker) for worker in workers),
             queued=self._pool.queued,
