@@ -60,8 +60,7 @@ class Reader:
         self._now = now
         self._reading = threading.Lock()  # held by the one thread that takes messages in
         self._spinning = Spinning()
-        self._arrival = select.poll()
-        self._arrival.register(descriptor, select.POLLIN)
+        self._arrival = self._poller()  # for the thread that reads: no poller may be used by two at once
 
     def __repr__(self) -> str:
         return f"<Reader {self.end or 'open'}>"
@@ -89,9 +88,14 @@ class Reader:
         finally:
             self._reading.release()
 
-    def is_readable(self, within_s: float = 0.0) -> bool:
-        """Whether the pipe has something to say: bytes, or its own end."""
-        return bool(self._arrival.poll(within_s * 1000))
+    def is_readable(self) -> bool:
+        """Whether the pipe has something to say: bytes, or its own end. Also while another thread reads."""
+        return bool(self._poller().poll(0))
+
+    def _poller(self) -> select.poll:
+        poller = select.poll()
+        poller.register(self._descriptor, select.POLLIN)
+        return poller
 
     def _lead(self, is_over: Callable[[], object]) -> None:
         until = self._now() + LEAD_S
@@ -99,7 +103,7 @@ class Reader:
             if self._session.owed <= 1 and self._look_again(is_over):
                 continue  # other calls would have to share the interpreter with one that only looks
             left_s = until - self._now()
-            if left_s <= 0 or not self.is_readable(left_s):
+            if left_s <= 0 or not self._arrival.poll(left_s * 1000):
                 return
             self._take_in()
 
