@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -46,15 +46,17 @@ FEATURES: Final = ("interpreter", "reverse_requests")
 MOST_OUTPUT_BYTES: Final = 2**40
 
 
-def serve(pipes: Pipes, *, max_frame: int = MAX_FRAME) -> ExitCode:
+def serve(pipes: Pipes, *, max_frame: int = MAX_FRAME, layers: Collection[str] = ()) -> ExitCode:
     """Serve the host on `pipes` until it closes them or asks for the end; return why that was.
+
+    `layers` are those this process is confined by, which the host is told.
 
     Call it in the main thread, in which the code then runs. Threads that the code has left behind may still run when it
     returns: only `exit.leave` should follow.
     """
     signal.signal(signal.SIGINT, _leave_to_host)
     keep_large_blocks()
-    server = _Server(Line(pipes, Session(Role.WORKER, max_frame=max_frame)), max_frame)
+    server = _Server(Line(pipes, Session(Role.WORKER, max_frame=max_frame)), max_frame, layers)
     try:
         server.run()
     except (EOFError, _Over):
@@ -68,9 +70,10 @@ class _Over(Exception):  # noqa: N818 - no error
 
 
 class _Server:
-    def __init__(self, line: Line, max_frame: int) -> None:
+    def __init__(self, line: Line, max_frame: int, layers: Collection[str]) -> None:
         self._line = line
         self._max_frame = max_frame
+        self._layers = tuple(layers)
         self._kernel: Kernel | None = None
         self._set_aside: deque[Received] = deque()  # what came while code ran
         self._tool_calls = ToolCalls(line, self._set_aside.append)
@@ -94,7 +97,7 @@ class _Server:
             return
         self._reply(request.id, answer)
         if request.command == Command.HELLO:
-            ready = {"pid": os.getpid(), "import_ms": 0}
+            ready = {"pid": os.getpid(), "import_ms": 0, "layers": list(self._layers)}
             self._line.send(Notice(NoticeName.READY, ready))
         if request.command in (Command.SHUTDOWN, Command.INTERPRETER_CLOSE):
             raise _Over

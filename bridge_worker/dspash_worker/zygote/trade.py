@@ -1,0 +1,56 @@
+"""Trade: what the workers of a zygote will do, learnt before the first of them is forked."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from dspash_worker.exit import ExitCode
+from dspash_worker.options import Options
+from dspash_worker.stdio import Pipes
+
+__all__ = ["Serve", "Trade", "learn"]
+
+Serve: TypeAlias = Callable[[Pipes, Options, Collection[str]], ExitCode]
+"""Serves a host until it says stop, and returns why that was. Given the layers the process is confined by, to tell."""
+
+_WORK_OF_SCRIPTS: Final = (
+    "asyncio collections concurrent.futures csv datetime decimal fractions functools heapq io itertools json math operator"
+    " pathlib random re statistics string textwrap threading typing"
+)
+"""What code that a model writes imports most; it is there already, for a few hundred KiB that all forks share."""
+
+
+class Trade(StrEnum):
+    """What a zygote's workers are for."""
+
+    PROGRAMS = "programs"  # DSPy's modules and programs
+    INTERPRETER = "interpreter"  # code that a model writes
+
+
+def learn(trade: Trade) -> Serve:
+    """Import and warm what the trade takes: about a second for programs, some ms for an interpreter."""
+    return _learn_programs() if trade is Trade.PROGRAMS else _learn_interpreter()
+
+
+def _learn_programs() -> Serve:
+    from dspash_worker.domain import load_dspy
+
+    domain = load_dspy()
+    from dspash_worker.worker import run
+    from dspash_worker.zygote.warming import warm
+
+    warm()
+    return lambda pipes, options, layers: run(pipes, options, lambda: domain, layers=layers)
+
+
+def _learn_interpreter() -> Serve:
+    from dspash_worker.interpreter.namespace import Namespace
+    from dspash_worker.interpreter.server import serve
+
+    for name in _WORK_OF_SCRIPTS.split():
+        importlib.import_module(name)
+    Namespace().run("await __import__('asyncio').sleep(0)")
+    return lambda pipes, options, layers: serve(pipes, max_frame=options.max_frame, layers=layers)
