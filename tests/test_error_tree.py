@@ -30,6 +30,7 @@ from dspash.errors import (
     OverloadedError,
     ProgramError,
     ReentrancyError,
+    SandboxUnavailableError,
     SupervisorGaveUpError,
     ToolCallError,
     UnavailableError,
@@ -59,6 +60,12 @@ LINES: list[tuple[DspashError, str]] = [
     (
         ConfigurationError("workers", "-1 is not a count", "give an integer of at least 1"),
         "workers: -1 is not a count; give an integer of at least 1",
+    ),
+    (
+        SandboxUnavailableError(
+            tier="strict", probe="user namespaces", cause="EPERM", way_out="allow this user to make them"
+        ),
+        "sandbox 'strict' is not available here: user namespaces: EPERM; allow this user to make them",
     ),
     (
         WorkerLostError(generation=3, exit=Signalled(11), progress=Progress.STARTED, request="forward"),
@@ -182,7 +189,9 @@ def test_all_lists_exactly_the_public_classes() -> None:
     defined = {
         name
         for name, symbol in vars(dspash.errors).items()
-        if inspect.isclass(symbol) and symbol.__module__ == "dspash.errors" and not name.startswith("_")
+        if inspect.isclass(symbol)
+        and symbol.__module__.startswith("dspash.errors.")
+        and not name.startswith("_")
     }
     assert defined == set(dspash.errors.__all__)
 
