@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -98,8 +99,9 @@ class Cell:
         self.pid = int(self._status.readline())
 
     def send(self, value: Any) -> None:
-        """Give the code a value."""
-        self._channel.sendall(json.dumps(value).encode() + b"\n")
+        """Give the code a value, which one that has ended does not take."""
+        with contextlib.suppress(ConnectionError):
+            self._channel.sendall(json.dumps(value).encode() + b"\n")
 
     def receive(self) -> Any:
         """Take a value from the code."""
@@ -144,6 +146,7 @@ class CellServer:
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(BOUND_S)
+        self._started: list[Cell] = []
         with theirs:
             command = [sys.executable, "-I", "-B", str(SERVER), str(theirs.fileno())]
             environment = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "DSPASH_SECRET": "of the host"}
@@ -163,7 +166,8 @@ class CellServer:
             socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
         os.close(stderr)
         os.close(status_end)
-        return Cell(ours, printed, status)
+        self._started.append(cell := Cell(ours, printed, status))
+        return cell
 
     def run(self, code: str, plan: ConfinementPlan, *, outer: bool = False) -> Outcome:
         """Fork a cell and wait for its end."""
@@ -175,7 +179,9 @@ class CellServer:
         return int(json.loads(self._control.recv(4096)))
 
     def close(self) -> None:
-        """End the server."""
+        """End the server, and let go of its cells."""
+        for cell in self._started:
+            cell.close()
         self._control.close()
         self._process.wait(BOUND_S)
 

@@ -177,6 +177,8 @@ ARGUMENTS: list[tuple[str, tuple[int, ...], int]] = [
     ("prctl", (62, 1, 0, 0, 0), errno.EPERM),  # PR_SCHED_CORE
     ("personality", (0x0040000,), errno.EPERM),  # ADDR_NO_RANDOMIZE
     ("personality", (0xFFFFFFFF,), 0),
+    ("mmap", (0, 2 << 20, 3, 0x40022, -1, 0), errno.ENOMEM),  # MAP_HUGETLB
+    ("mmap", (0, 4096, 3, 0x22, -1, 0), 0),
     ("madvise", (0, 0, 12), errno.EINVAL),  # MADV_MERGEABLE
     ("madvise", (0, 0, 21), errno.EINVAL),  # MADV_PAGEOUT
     ("madvise", (0, 0, 20), errno.EINVAL),  # MADV_COLD

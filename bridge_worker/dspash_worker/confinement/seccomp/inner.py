@@ -30,7 +30,7 @@ _ALLOWED: Final = """
     getdents getdents64 getcwd chdir fchdir readlink readlinkat umask
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 symlink symlinkat
     truncate ftruncate fallocate
-    mmap munmap mprotect mremap brk mlock munlock
+    munmap mprotect mremap brk mlock munlock
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
     nanosleep getitimer setitimer alarm gettimeofday time times restart_syscall
     getpid gettid getppid getpgrp getuid geteuid getgid getegid getresuid getresgid getgroups
@@ -96,6 +96,8 @@ _BARRIERS: Final = (0, 8, 16, 32, 64, 128, 256)
 # DOMAIN. Left out above all: PEERPIDFD and PEERCRED, which tell of the process at the other end.
 _SOL_SOCKET: Final = 1
 _SOCKET_OPTIONS: Final = (2, 3, 4, 7, 8, 9, 13, 20, 21, 30, 38, 39)
+
+_MAP_HUGETLB: Final = 0x40000  # from a pool of the host's, which no limit divides
 
 _AF_UNIX: Final = 1
 _MSG_OOB: Final = 1
@@ -165,6 +167,7 @@ _BY_ARGUMENT: Final[Mapping[str, Verdict]] = {
     "ioctl": _only(is_one_of(1, *_IOCTLS)),
     "prctl": _only(is_one_of(0, *_PRCTLS)),
     "arch_prctl": _only(is_one_of(0, *_ARCH_PRCTLS)),
+    "mmap": _only(has_no_bits(3, _MAP_HUGETLB), otherwise=errno.ENOMEM),
     "madvise": _only(is_one_of(2, *_ADVICE), otherwise=errno.EINVAL),
     "membarrier": _only(is_one_of(0, *_BARRIERS), otherwise=errno.EINVAL),
     "personality": _only(is_one_of(0, _PERSONALITY_QUERY)),
