@@ -7,7 +7,7 @@ from dspash.sandbox.containment import Containment, ContainmentKind, find_contai
 from dspash.sandbox.finding import Finding, Problem
 from dspash.sandbox.limits import Limits
 from dspash.sandbox.probe import probe, require
-from dspash.sandbox.spec import ZygoteSpec
+from dspash.sandbox.spec import Trade, ZygoteSpec
 from dspash.sandbox.tier import Tier
 from dspash.sandbox.zygote_command import plan_for, zygote_command
 
@@ -18,6 +18,7 @@ __all__ = [
     "Limits",
     "Problem",
     "Tier",
+    "Trade",
     "ZygoteCommand",
     "ZygoteSpec",
     "find_containment",

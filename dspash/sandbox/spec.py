@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,19 @@ from dspash.sandbox.mounts import Mount, read_mounts
 from dspash.sandbox.sources import read_source
 from dspash.sandbox.tier import Tier
 
-__all__ = ["ZygoteSpec"]
+__all__ = ["Trade", "ZygoteSpec"]
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS: Final = frozenset({"HOME", "TMPDIR", "PATH", "DSPY_CACHEDIR"})
 _STEERING: Final = ("PYTHON", "LD_")
 """What begins so decides which code an interpreter loads."""
+
+
+class Trade(StrEnum):
+    """What a zygote's workers are for: what it imports, and what they serve."""
+
+    PROGRAMS = "programs"
+    INTERPRETER = "interpreter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,7 @@ class ZygoteSpec:
     python_path: tuple[str, ...] = ()
     cwd: str | None = None
     contain: bool = True
+    trade: Trade = Trade.PROGRAMS
 
     @classmethod
     def of(
@@ -50,6 +59,7 @@ class ZygoteSpec:
         python_path: Sequence[str] = (),
         cwd: str | None = None,
         contain: bool = True,
+        trade: Trade = Trade.PROGRAMS,
     ) -> ZygoteSpec:
         """Check and normalise what was asked for. Raises ConfigurationError, which names what does not fit."""
         found = shutil.which(python)
@@ -78,6 +88,7 @@ class ZygoteSpec:
             python_path=tuple(python_path),
             cwd=cwd,
             contain=contain,
+            trade=trade,
         )
 
 

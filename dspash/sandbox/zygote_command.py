@@ -24,7 +24,7 @@ def zygote_command(spec: ZygoteSpec) -> ZygoteCommand:
     or a mount does not fit, OSError when descriptors run out.
     """
     require_spec(spec)
-    return command_for(spec, _PROGRAM)
+    return command_for(spec, (*_PROGRAM, "--trade", spec.trade))
 
 
 def plan_for(
