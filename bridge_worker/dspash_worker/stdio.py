@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Final, NamedTuple, TextIO
 
-__all__ = ["Pipes", "claim"]
+__all__ = ["Pipes", "claim", "open_streams"]
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -40,9 +40,14 @@ def claim() -> Pipes:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # as it is where the descriptor was closed
             stream.flush()  # what was printed before now goes to stderr as well
+    open_streams()
+    return pipes
+
+
+def open_streams() -> None:
+    """Have what is printed go to descriptors 1 and 2 as they are now."""
     sys.stdout = sys.__stdout__ = _text_stream(_STDOUT)
     sys.stderr = sys.__stderr__ = _text_stream(_STDERR)
-    return pipes
 
 
 def _move_high(descriptor: int) -> int:

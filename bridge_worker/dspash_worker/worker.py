@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from types import FrameType
 from typing import Final
@@ -44,8 +44,12 @@ compute lose about 3 % to the switching.
 """
 
 
-def run(pipes: Pipes, options: Options, load: Callable[[], Domain]) -> ExitCode:
+def run(
+    pipes: Pipes, options: Options, load: Callable[[], Domain], *, layers: Collection[str] = ()
+) -> ExitCode:
     """Serve the host on `pipes` with the domain that `load` imports, and return why that ended.
+
+    `layers` are those this process is confined by, which the host is told.
 
     Call it in the main thread, which becomes the one that reads. Threads may still be running when it returns: only
     `exit.leave` should follow.
@@ -64,7 +68,8 @@ def run(pipes: Pipes, options: Options, load: Callable[[], Domain]) -> ExitCode:
 
     def begin(domain: Domain, workbench: Workbench, import_s: float) -> None:
         if session.is_full:
-            notice = Notice(NoticeName.READY, {"pid": os.getpid(), "import_ms": round(import_s * 1000)})
+            told = {"pid": os.getpid(), "import_ms": round(import_s * 1000), "layers": list(layers)}
+            notice = Notice(NoticeName.READY, told)
             with suppress(ConnectionError):  # the host did not wait, and the process is about to end
                 channel.send(notice)
         calls.begin(stats.added_to(domain), workbench)

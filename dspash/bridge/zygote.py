@@ -268,7 +268,7 @@ def _start(command: ZygoteCommand, theirs: socket.socket, *, trusted: bool) -> P
     environment = command.environment
     if not wrapped:
         environment = {**environment, PARENT: str(os.getpid()), MARK: mark}
-    arguments = ("--control", str(theirs.fileno()), *(("--nests",) if trusted and wrapped else ()))
+    arguments = ("--control", str(theirs.fileno()), *_needs(trusted=trusted, wrapped=wrapped))
     with contextlib.ExitStack() as undo:
         stderr_read, stderr_write = os.pipe()
         stderr = StderrTail(stderr_read)
@@ -293,3 +293,10 @@ def _start(command: ZygoteCommand, theirs: socket.socket, *, trusted: bool) -> P
         process = Process(popen.pid, os.pidfd_open(popen.pid), held_by, stderr)
         undo.pop_all()
     return process
+
+
+def _needs(*, trusted: bool, wrapped: bool) -> tuple[str, ...]:
+    """What the zygote is to be able to do, as its arguments say it."""
+    if not trusted:
+        return ("--sandbox",)
+    return ("--nests",) if wrapped else ()

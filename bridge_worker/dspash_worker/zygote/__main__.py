@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import os
 import sys
@@ -29,31 +30,34 @@ def main() -> NoReturn:
     given = _read_arguments()
     die_with_parent(os.environ)
     began = time.monotonic()
-    from dspash_worker.domain import load_dspy
+    from dspash_worker.zygote.trade import Trade, learn
 
-    domain = load_dspy()
+    serve_host = learn(Trade(given.trade))
     from dspash_protocol.birth import Up
+    from dspash_worker.confinement import install_outer, prepare
     from dspash_worker.log import say
     from dspash_worker.versions import find_versions
     from dspash_worker.zygote.brood import Brood
     from dspash_worker.zygote.control import Control
-    from dspash_worker.zygote.system import adopt_orphans
-    from dspash_worker.zygote.warming import warm
+    from dspash_worker.zygote.lineage import adopt_orphans
     from dspash_worker.zygote.zygote import serve
 
-    warm()
+    faulthandler.enable()  # by itself, since -I ignores what the environment says of it
     import_ms = round((time.monotonic() - began) * 1000)
     threads = _await_last_thread()
     if threads != 1:
         say(f"a zygote has one thread, this one has {threads}")
         os._exit(_UNFIT)
+    if given.sandbox:
+        prepare()
+        install_outer()
     gc.collect()
     gc.freeze()  # what exists now is in every fork: a collector that touched it would copy it
     adopt_orphans()
     nests, problems = _open_nests() if given.nests else (None, ())
     control = Control(given.control)
     control.send(Up(os.getpid(), str(find_versions()["dspy"]), import_ms, threads, problems))
-    serve(control, Brood(control, domain, nests), nests)
+    serve(control, Brood(control, serve_host, nests), nests)
     sys.stderr.flush()
     os._exit(0)
 
@@ -90,6 +94,17 @@ def _read_arguments() -> argparse.Namespace:
         "--nests",
         action="store_true",
         help="be able to give workers a PID namespace with a first process apart",
+    )
+    parser.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="be confined like the workers that are to be forked, as far as forking allows",
+    )
+    parser.add_argument(
+        "--trade",
+        choices=("programs", "interpreter"),
+        default="programs",
+        help="what its workers are for (default %(default)s)",
     )
     return parser.parse_args()
 

@@ -4,80 +4,171 @@ from __future__ import annotations
 
 import os
 import resource
-from dataclasses import dataclass, field
-from typing import Final
+import secrets
+import shutil
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, NoReturn
 
-from dspash_protocol.birth import Born, Ended, Spawn, Stillborn
-from dspash_worker.domain import Domain
+from dspash_protocol.birth import Born, Ended, Layer, Spawn, Stillborn
+from dspash_worker.confinement import ConfinementError, enter_namespaces
 from dspash_worker.zygote.control import Control
 from dspash_worker.zygote.nest import Nest, Nests
 from dspash_worker.zygote.newborn import Newborn, become_worker
+from dspash_worker.zygote.shedding import shed
+from dspash_worker.zygote.trade import Serve
 
 __all__ = ["Brood"]
 
 _KIB: Final = 1024  # the unit of Linux's ru_maxrss
+_TOLD: Final = 3  # exit status of a go-between that has said itself what went wrong
+
+
+@dataclass(frozen=True, slots=True)
+class _Lodging:
+    """What is to be ended or removed with a worker."""
+
+    nest: Nest | None = None
+    scratch: Path | None = None
+    leads_group: bool = False
 
 
 @dataclass(slots=True)
 class Brood:
-    """Forks workers, and tells the host of their birth and of their end."""
+    """Forks workers, and tells the host of their birth and of their end.
+
+    A worker with namespaces of its own is forked by a go-between, which enters them and ends once it has told the birth.
+    """
 
     control: Control
-    domain: Domain
+    serve: Serve
     nests: Nests | None
-    _nest_of: dict[int, Nest | None] = field(default_factory=dict[int, "Nest | None"], init=False)
+    _lodgings: dict[int, _Lodging] = field(default_factory=dict[int, _Lodging], init=False)
+    _go_betweens: dict[int, int] = field(default_factory=dict[int, int], init=False)  # with the Spawn's id
+    _confined: int = field(default=0, init=False)  # workers that go-betweens have forked
 
     @property
     def is_empty(self) -> bool:
         """Whether no worker is alive."""
-        return not self._nest_of
+        return not (self._lodgings or self._go_betweens or self._confined)
 
     def bear(self, spawn: Spawn, channel: int, stderr: int) -> None:
         """Fork a worker, and say what came of it. The descriptors are closed. Raises OSError when the host is gone."""
         try:
-            pid, beside = self._fork(spawn, channel, stderr)
+            self._fork(spawn, channel, stderr)
         except OSError as error:
             self.control.send(Stillborn(spawn.id, str(error)))
-            return
         finally:
             os.close(channel)
             os.close(stderr)
-        try:
-            self.control.send(Born(spawn.id, pid), beside)
-        finally:
-            os.close(beside[0])
+
+    def mourn(self, pid: int) -> None:
+        """A child has ended and is still to be reaped, so that its number is its own."""
+        lodging = self._lodgings.get(pid)
+        if lodging is not None and lodging.leads_group:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
 
     def bury(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         """A child has been reaped: end what it leaves behind and tell the host. Raises OSError when the host is gone."""
-        if pid in self._nest_of:
-            nest = self._nest_of.pop(pid)
-            if nest is not None:
-                nest.end()
-            cpu_s = usage.ru_utime + usage.ru_stime
-            self.control.send(Ended(pid, status, cpu_s, usage.ru_maxrss * _KIB))
-        elif self.nests is not None:
-            self.nests.lose(pid)
+        ended = Ended(pid, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _KIB)
+        if pid in self._lodgings:
+            lodging = self._lodgings.pop(pid)
+            if lodging.nest is not None:
+                lodging.nest.end()
+            self.control.send(ended)
+            if lodging.scratch is not None:
+                _remove(lodging.scratch)
+        elif pid in self._go_betweens:
+            spawn_id = self._go_betweens.pop(pid)
+            if status == 0:
+                self._confined += 1
+            elif os.waitstatus_to_exitcode(status) != _TOLD:
+                how = os.waitstatus_to_exitcode(status)
+                self.control.send(Stillborn(spawn_id, f"the process that was to fork it ended with {how}"))
+        elif self.nests is not None and self.nests.lose(pid):
+            return
+        else:  # what a go-between has forked, or the orphan of a worker, which the host does not know
+            self._confined -= 1
+            self.control.send(ended)
 
-    def _fork(self, spawn: Spawn, channel: int, stderr: int) -> tuple[int, tuple[int, ...]]:
-        """The worker's pid; its pidfd, which is the caller's, and its nest's."""
-        if not spawn.plan.init:
-            return self._fork_inside(spawn, channel, stderr, None)
+    # --- forking ---
+
+    def _fork(self, spawn: Spawn, channel: int, stderr: int) -> None:
+        plan = spawn.plan
+        newborn = Newborn(plan, channel, stderr, self.serve, spawn.mark)
+        if newborn.is_trusted and plan.init:
+            self._fork_in_nest(spawn.id, newborn)
+        elif newborn.is_trusted:
+            self._fork_here(spawn.id, newborn, _Lodging(leads_group=True))
+        else:
+            scratch = None
+            if Layer.MOUNTS not in plan.layers:
+                # It shares a folder with others. One in there is its own, under a name that they cannot guess: whether a
+                # name exists is told to anybody.
+                scratch = Path(plan.scratch).absolute() / f"w{secrets.token_hex(16)}"
+                scratch.mkdir(mode=0o700)
+                newborn = replace(newborn, plan=replace(plan, scratch=str(scratch)))
+            if Layer.NAMESPACES in plan.layers:
+                self._fork_apart(spawn.id, newborn)
+            else:
+                self._fork_here(spawn.id, newborn, _Lodging(scratch=scratch))
+
+    def _fork_in_nest(self, spawn_id: int, newborn: Newborn) -> None:
         if self.nests is None:
             raise OSError("this zygote cannot make namespaces")
         nest = self.nests.take()
         try:
             with self.nests.inside(nest):
-                return self._fork_inside(spawn, channel, stderr, nest)
+                self._fork_here(spawn_id, replace(newborn, nest=nest), _Lodging(nest))
         except OSError:
             nest.end()
             raise
 
-    def _fork_inside(
-        self, spawn: Spawn, channel: int, stderr: int, nest: Nest | None
-    ) -> tuple[int, tuple[int, ...]]:
+    def _fork_here(self, spawn_id: int, newborn: Newborn, lodging: _Lodging) -> None:
         pid = os.fork()
         if pid == 0:
-            become_worker(Newborn(spawn.plan, channel, stderr, self.domain, spawn.mark, nest))
+            become_worker(newborn)
+        self._lodgings[pid] = lodging
         pidfd = os.pidfd_open(pid)  # not reaped before this returns, so the number is still its own
-        self._nest_of[pid] = nest
-        return pid, (pidfd,) if nest is None else (pidfd, nest.pidfd)
+        try:
+            nest = lodging.nest
+            self.control.send(Born(spawn_id, pid), (pidfd,) if nest is None else (pidfd, nest.pidfd))
+        finally:
+            os.close(pidfd)
+
+    def _fork_apart(self, spawn_id: int, newborn: Newborn) -> None:
+        pid = os.fork()
+        if pid == 0:
+            _go_between(self.control, spawn_id, newborn)
+        self._go_betweens[pid] = spawn_id
+
+
+def _go_between(control: Control, spawn_id: int, newborn: Newborn) -> NoReturn:
+    """Enter namespaces, fork the worker as their first process, tell its birth, and leave it to the zygote."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        enter_namespaces(newborn.plan)
+        pid = os.fork()
+        if pid == 0:
+            become_worker(newborn)
+        control.send(Born(spawn_id, pid), [os.pidfd_open(pid)])
+        status = 0
+    except (OSError, ConfinementError) as error:
+        control.send(Stillborn(spawn_id, str(error)))
+        status = _TOLD
+    finally:
+        os._exit(status)
+
+
+def _remove(folder: Path) -> None:
+    """Remove what a worker has written, in a process of its own: it may be much."""
+    if os.fork() == 0:
+        try:
+            shed(keep=())
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os._exit(0)

@@ -16,15 +16,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, NoReturn
 
+from dspash_worker.confinement import kernel
+from dspash_worker.confinement.namespaces import CLONE_NEWNS, CLONE_NEWPID
+from dspash_worker.zygote.lineage import die_with_parent_thread
 from dspash_worker.zygote.shedding import shed
-from dspash_worker.zygote.system import (
-    NEW_MOUNTS,
-    NEW_PIDS,
-    die_with_parent_thread,
-    join,
-    mount_proc,
-    unshare,
-)
 
 __all__ = ["Nest", "Nests"]
 
@@ -32,6 +27,11 @@ BUILDING_S: Final = 5.0
 """What a nest's first process may take to set itself up; it takes some ms."""
 
 _BUILT: Final = b"built"
+_MS_NOSUID: Final = 0x2
+_MS_NODEV: Final = 0x4
+_MS_NOEXEC: Final = 0x8
+_MS_REC: Final = 0x4000
+_MS_SLAVE: Final = 0x8_0000
 
 
 class Nest:
@@ -58,7 +58,7 @@ class Nest:
     def enter_mounts(self) -> None:
         """Move this process into the nest's mounts, staying in its folder. Raises OSError."""
         folder = Path.cwd()
-        join(self.pidfd, NEW_MOUNTS)
+        kernel.setns(self.pidfd, CLONE_NEWNS)
         os.chdir(folder)
 
     def end(self) -> None:
@@ -76,6 +76,7 @@ class Nests:
     def __init__(self) -> None:
         self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._spare: Nest | None = None
+        self._inits: set[int] = set()  # not reaped yet
 
     def __repr__(self) -> str:
         return f"<Nests spare={self._spare!r}>"
@@ -99,23 +100,27 @@ class Nests:
             raise
         return nest
 
-    def lose(self, init: int) -> None:
-        """A first process has ended: if it is the spare's, there is none."""
+    def lose(self, init: int) -> bool:
+        """A child has ended; whether it was the first process of a nest. If of the spare, there is none."""
         if self._spare is not None and self._spare.init == init:
             self._spare.end()
             self._spare = None
+        known = init in self._inits
+        self._inits.discard(init)
+        return known
 
     def inside(self, nest: Nest) -> AbstractContextManager[None]:
         """Children forked in the block live in the nest."""
-        return self._elsewhere(functools.partial(join, nest.pidfd, NEW_PIDS))
+        return self._elsewhere(functools.partial(kernel.setns, nest.pidfd, CLONE_NEWPID))
 
     def _make(self) -> Nest:
         reading, writing = os.pipe()
         try:
-            with self._elsewhere(functools.partial(unshare, NEW_PIDS)):
+            with self._elsewhere(functools.partial(kernel.unshare, CLONE_NEWPID)):
                 init = os.fork()
                 if init == 0:
                     _keep_nest(writing)
+            self._inits.add(init)
             return Nest(init, os.pidfd_open(init), reading)
         except OSError:
             os.close(reading)
@@ -131,7 +136,7 @@ class Nests:
             yield
         finally:
             try:
-                join(self._own, NEW_PIDS)
+                kernel.setns(self._own, CLONE_NEWPID)
             except OSError as error:  # no birth that failed, but the end of all births
                 raise RuntimeError("a zygote that cannot come back from a namespace is of no use") from error
 
@@ -142,9 +147,9 @@ def _keep_nest(word: int) -> NoReturn:
         shed(keep=(word,))
         die_with_parent_thread()
         os.setsid()
-        unshare(NEW_MOUNTS)
+        kernel.unshare(CLONE_NEWNS)
         with contextlib.suppress(PermissionError):  # where /proc is masked, the one outside serves
-            mount_proc()
+            _mount_proc()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         os.write(word, _BUILT)
         os.close(word)
@@ -158,3 +163,9 @@ def _keep_nest(word: int) -> NoReturn:
             os.write(word, str(error).encode(errors="replace"))
     finally:
         os._exit(1)
+
+
+def _mount_proc() -> None:
+    """Mount a /proc of this process's PID namespace, seen in its mount namespace only. Raises OSError."""
+    kernel.mount("none", "/", None, _MS_REC | _MS_SLAVE)
+    kernel.mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)

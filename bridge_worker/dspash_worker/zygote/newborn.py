@@ -7,46 +7,60 @@ import random
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from dspash_protocol.birth import ConfinementPlan
-from dspash_worker.domain import Domain
+from dspash_worker.confinement import confine, kernel
 from dspash_worker.exit import ExitCode, leave
 from dspash_worker.options import Options
-from dspash_worker.stdio import Pipes, claim
-from dspash_worker.worker import run
+from dspash_worker.stdio import Pipes, claim, open_streams
+from dspash_worker.zygote.lineage import die_with_parent_thread
 from dspash_worker.zygote.mark import set_mark
 from dspash_worker.zygote.nest import Nest
 from dspash_worker.zygote.shedding import shed
-from dspash_worker.zygote.system import die_with_parent_thread, drop_capabilities
+from dspash_worker.zygote.trade import Serve
 
 __all__ = ["Newborn", "become_worker"]
+
+_STDIN, _STDOUT, _STDERR, _CHANNEL = 0, 1, 2, 3
+_PR_CAP_AMBIENT: Final = 47
+_PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Newborn:
-    """What a worker is born with: how it is confined, its end of the channel, its stderr, and where it lives."""
+    """What a worker is born with: how it is confined, its end of the channel, its stderr, what it does, and where."""
 
     plan: ConfinementPlan
     channel: int
     stderr: int
-    domain: Domain
+    serve: Serve
     mark: str = ""
     nest: Nest | None = None
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it is only kept together, and not confined."""
+        return self.plan.init or not self.plan.layers
 
 
 def become_worker(newborn: Newborn) -> NoReturn:
     """Leave the zygote behind and serve the host until it says stop. For a fork; never returns."""
     try:
-        os.dup2(newborn.stderr, 2)  # the first thing, so that whatever goes wrong is told in the right place
-        pipes = _settle_in_trust(newborn)
+        os.dup2(newborn.stderr, _STDERR)  # first, so that whatever goes wrong is told in the right place
         _reseed()
-        options = Options(
-            concurrency=newborn.plan.options.concurrency, max_frame=newborn.plan.options.max_frame
-        )
-        leave(run(pipes, options, lambda: newborn.domain))
+        layers: tuple[str, ...] = ()
+        if newborn.is_trusted:
+            pipes = _settle_in_trust(newborn)
+        else:
+            layers = confine(newborn.plan, channel=newborn.channel, stderr=newborn.stderr).layers
+            pipes = Pipes(_CHANNEL, os.dup(_CHANNEL))  # one poller waits for each under a number of its own
+            open_streams()
+        given = newborn.plan.options
+        options = Options(concurrency=given.concurrency, max_frame=given.max_frame)
+        leave(newborn.serve(pipes, options, layers))
     except BaseException:  # noqa: BLE001 - nothing may return into the zygote's loop
-        traceback.print_exc()
+        _tell_defect()
         os._exit(ExitCode.CRASHED)
 
 
@@ -56,10 +70,11 @@ def _settle_in_trust(newborn: Newborn) -> Pipes:
     die_with_parent_thread()
     if newborn.nest is not None:
         newborn.nest.enter_mounts()
-        if os.getuid() != 0:
-            drop_capabilities()  # the zygote's, for the sake of namespaces
-    os.dup2(newborn.channel, 0)
-    os.dup2(newborn.channel, 1)
+        if os.getuid() != 0:  # the zygote has some, to move its forks between namespaces
+            kernel.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+            kernel.drop_capabilities()
+    os.dup2(newborn.channel, _STDIN)
+    os.dup2(newborn.channel, _STDOUT)
     shed(keep=())
     if newborn.mark:
         set_mark(newborn.mark)
@@ -72,3 +87,8 @@ def _reseed() -> None:
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()
+
+
+def _tell_defect() -> None:
+    """Write the exception to stderr as it is now, not to the zygote's stream, which may hold what was to go there."""
+    os.write(_STDERR, traceback.format_exc().encode(errors="backslashreplace"))

@@ -78,12 +78,13 @@ class _Zygote:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if found is None:
                 return
-            self._brood.bury(pid, status, usage)
+            self._brood.mourn(found.si_pid)
+            self._brood.bury(*os.wait4(found.si_pid, 0))
 
 
 @contextmanager
