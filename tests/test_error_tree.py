@@ -29,6 +29,7 @@ from dspash.errors import (
     NotFoundError,
     OverloadedError,
     ProgramError,
+    ProtocolError,
     ReentrancyError,
     SandboxUnavailableError,
     SupervisorGaveUpError,
@@ -60,6 +61,10 @@ LINES: list[tuple[DspashError, str]] = [
     (
         ConfigurationError("workers", "-1 is not a count", "give an integer of at least 1"),
         "workers: -1 is not a count; give an integer of at least 1",
+    ),
+    (
+        ProtocolError("the answer should be a map"),
+        "the worker broke the protocol: the answer should be a map; report it if the program is your own",
     ),
     (
         SandboxUnavailableError(

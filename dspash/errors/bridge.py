@@ -17,6 +17,7 @@ __all__ = [
     "FrameTooLargeError",
     "LimitExceededError",
     "OverloadedError",
+    "ProtocolError",
     "ReentrancyError",
     "ReportLike",
     "SupervisorGaveUpError",
@@ -187,6 +188,17 @@ class FrameTooLargeError(BridgeError):
         super().__init__(
             f"a message of {size} bytes is over the limit of {limit}; send less or raise the frame limit"
         )
+
+
+class ProtocolError(BridgeError):
+    """A worker's answer has not the form that the protocol promises; `detail` says what should have been there.
+
+    Report it; unless the program is somebody else's, who may have meant it.
+    """
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"the worker broke the protocol: {detail}; report it if the program is your own")
 
 
 class ReentrancyError(BridgeError):
