@@ -19,7 +19,7 @@ from dspash_protocol.confinement_plan import ConfinementPlan, Layer
 from tests.worker.confinement.cells import CellServer, strict_plan
 
 PRELUDE = """
-import ctypes, errno, fcntl, mmap, os, select, struct, threading
+import ctypes, errno, fcntl, mmap, os, select, struct, threading, time
 LIBC.mmap.restype = ctypes.c_void_p
 FILE = {file!r}
 
@@ -34,7 +34,8 @@ def mapped():
 
 def wait_on(address, operation):
     for _ in range(500):
-        limit = Timespec(0, 10_000_000)
+        end = time.monotonic() + 0.01 if operation == 9 else 0.01  # of one the time is absolute, of the other not
+        limit = Timespec(int(end), int(end % 1 * 1e9))
         answer = syscall("futex", address, operation, 0, ctypes.addressof(limit), 0, 0xFFFFFFFF)
         if answer == 0: return True
         if answer != -errno.ETIMEDOUT: return False
@@ -233,6 +234,7 @@ def notice(): return syscall("shmget", 0x64737061, 4096, 0) >= 0
     "message queue": through(
         SECCOMP,
         Layer.RLIMITS,
+        LANDLOCK,
         NAMESPACES,
         MOUNTS,
         code="""
@@ -256,7 +258,6 @@ def notice(): return os.path.exists("signal")
         NAMESPACES,
         MOUNTS,
         code="""
-import time
 def notice():
     clock = ~told << 3 | 2
     before = time.clock_gettime(clock)
