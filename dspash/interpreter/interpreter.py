@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
+from dspash.errors import DspashError
 from dspash.interpreter.foundry import shared_foundry
 from dspash.interpreter.kernel import Kernel, KernelFailedError
 from dspash.interpreter.kin import execution_error, final_output, interpreter_error, observed
@@ -17,7 +18,7 @@ from dspash.interpreter.time_limits import TimeLimits
 from dspash.interpreter.tool_runner import ToolRunner
 from dspash.interpreter.tools import serve_by
 from dspash.interpreter.values import read_value, write_value
-from dspash.sandbox import Limits
+from dspash.sandbox import Limits, Tier
 from dspash_protocol import FrameTooLargeError
 from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
 
@@ -33,6 +34,7 @@ class Interpreter:
     tools: functions of this process that the code may call, by name.
     output_fields: what SUBMIT takes, each a map with a `name`; one value without them.
     execution_timeout: seconds an execution may take, its tools included; past it the interpreter is ended.
+    sandbox: how the worker is confined: `strict`, or one of the weaker tiers; `process` is no sandbox at all.
     limits: what an execution may use: time, and the size and number of its messages and tool calls.
     callbacks: DSPy's callbacks, which are told of what happens here.
 
@@ -47,6 +49,7 @@ class Interpreter:
         output_fields: Sequence[Mapping[str, Any]] | None = None,
         *,
         execution_timeout: float | None = None,
+        sandbox: str = Tier.STRICT,
         limits: Limits | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class Interpreter:
         self.tools: dict[str, Callable[..., Any]] = dict(tools or {})
         self.output_fields = None if output_fields is None else [dict(field) for field in output_fields]
         self.execution_timeout = execution_timeout
+        self.sandbox = _tier_of(sandbox)
         self.limits = limits or Limits()
         self.callbacks = list(callbacks or [])
         check_tools(self.tools)
@@ -76,8 +80,8 @@ class Interpreter:
         if self._kernel is not None:
             return
         try:
-            kernel = shared_foundry().start(self.limits)
-        except OSError as error:
+            kernel = shared_foundry().start(self.sandbox, self.limits)
+        except (OSError, DspashError) as error:
             raise interpreter_error(f"the interpreter's worker cannot be started: {error}") from error
         weakref.finalize(self, _end, kernel, os.getpid())
         self._kernel = kernel
@@ -190,6 +194,13 @@ class Interpreter:
             self._kernel.end()
             ended.stderr_tail = self._kernel.stderr_tail
         raise ended from error
+
+
+def _tier_of(sandbox: str) -> Tier:
+    try:
+        return Tier(sandbox)
+    except ValueError:
+        raise ValueError(f"sandbox is one of {', '.join(Tier)}, not {sandbox!r}") from None
 
 
 def _end(kernel: Kernel, owner: int) -> None:

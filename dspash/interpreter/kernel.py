@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Self, cast
 
+from dspash.bridge.forked import ForkedProcess
 from dspash.bridge.process import Process
 from dspash.interpreter.link import BrokenLinkError, Link, LinkLostError, LinkTimeoutError
 from dspash.interpreter.printed import Printed, TooMuchPrintedError
@@ -96,13 +97,25 @@ class _Turn:
 class Kernel:
     """Owns one worker from its start to its end. One thread at a time executes; any may end it."""
 
-    def __init__(self, process: Process, sock: socket.socket, limits: KernelLimits) -> None:
+    def __init__(
+        self,
+        process: Process | ForkedProcess,
+        sock: socket.socket,
+        limits: KernelLimits,
+        *,
+        layers: Collection[str] = (),
+        release: Callable[[Process | ForkedProcess], None],
+    ) -> None:
+        """`layers` are those it must say it is confined by; `release` lets go of a process that has ended."""
         self._process = process
+        self._layers = frozenset(layers)
+        self._release = release
         self._limits = limits
         self._printed = Printed(process.stderr.fileno(), limit_bytes=limits.printed_bytes)
         self._link = Link(process, sock, max_frame=limits.frame_bytes, printed=self._printed)
         self._last_id = 0
         self._last_asked = 0  # the worker's ids count down from -1
+        self.layers: frozenset[str] = frozenset()  # that it says it is confined by, once it was greeted
         self.stderr_tail = ""  # what it wrote last, once it is lost
         self._interrupted: BaseException | None = None
         self._ending = threading.Lock()
@@ -121,9 +134,9 @@ class Kernel:
         hello = {"protocol": PROTOCOL_VERSION, "heartbeat_s": 0, "max_frame": self._limits.frame_bytes}
         times = TimeLimits(wall_s=BOOT_S, total_s=BOOT_S, timeout_s=None)
         with self._failing(times):
-            self._link.session.peer_max_frame = _fields_of(self._ask(Command.HELLO, hello, times)).count(
-                "max_frame"
-            )
+            greeting = _fields_of(self._ask(Command.HELLO, hello, times))
+            self._link.session.peer_max_frame = greeting.count("max_frame")
+            self._await_ready(times)
             opened = self._ask(Command.INTERPRETER_OPEN, {"output_bytes": self._limits.output_bytes}, times)
             return _fields_of(opened).text("python")
 
@@ -169,7 +182,7 @@ class Kernel:
             self._process.wait(LEAVING_S)
             self._process.sweep()
             self._link.close()
-            self._process.close()
+            self._release(self._process)
 
     def let_go(self) -> None:
         """Close our descriptors and nothing else: this is a fork of the process that owns the worker."""
@@ -258,14 +271,22 @@ class Kernel:
     def _ask(self, command: Command, args: Mapping[str, Any], times: TimeLimits) -> Any:
         """Send a request and wait for its result."""
         request_id = self._send(command, args, times)
-        while True:
-            match self._receive(times):
-                case Result(id=answered, result=value) if answered == request_id:
-                    return value
-                case Notice(name=NoticeName.READY):
-                    pass
-                case other:
-                    raise _MisbehavedError(f"it said {_shown(other)} when it was asked to {command}")
+        match self._receive(times):
+            case Result(id=answered, result=value) if answered == request_id:
+                return value
+            case other:
+                raise _MisbehavedError(f"it said {_shown(other)} when it was asked to {command}")
+
+    def _await_ready(self, times: TimeLimits) -> None:
+        """Wait until the worker says that it is ready, and confined as it must be."""
+        ready = self._receive(times)
+        if not isinstance(ready, Notice) or ready.name != NoticeName.READY:
+            raise _MisbehavedError(f"it said {_shown(ready)} in place of being ready")
+        told = Fields(dict(ready.data)).texts("layers")
+        missing = self._layers.difference(told)
+        if missing:
+            raise _MisbehavedError(f"it did not apply {', '.join(sorted(missing))}")
+        self.layers = frozenset(told)
 
     def _send(self, command: Command, args: Mapping[str, Any], times: TimeLimits) -> int:
         self._last_id += 1

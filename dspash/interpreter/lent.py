@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dspash.bridge import Ask, Call
+from dspash.errors import DspashError
 from dspash.interpreter.foundry import Foundry
 from dspash.interpreter.kernel import Kernel, KernelFailedError
 from dspash.interpreter.time_limits import TimeLimits
 from dspash.interpreter.tool_runner import ToolRunner
 from dspash.interpreter.tools import read_arguments
 from dspash.interpreter.values import write_value
-from dspash.sandbox import Limits
+from dspash.sandbox import Limits, Tier
 from dspash_protocol import (
     Fault,
     FaultError,
@@ -59,9 +60,10 @@ class LentInterpreters:
     use. An interpreter serves the call that opened it, and ends with it.
     """
 
-    def __init__(self, foundry: Foundry, limits: Limits, ask_host: AskHost) -> None:
-        """`foundry` makes the workers, each of which may use `limits`."""
-        self._foundry = foundry
+    def __init__(self, foundry: Callable[[], Foundry], tier: Tier, limits: Limits, ask_host: AskHost) -> None:
+        """What `foundry` returns makes the workers, each confined as `tier` says, and to `limits`."""
+        self._find_foundry = foundry
+        self._tier = tier
         self._limits = limits
         self._ask_host = ask_host
         self._lent: dict[int, _Lent] = {}
@@ -90,9 +92,9 @@ class LentInterpreters:
             if sum(lent.call is call for lent in self._lent.values()) >= MOST_OPEN:
                 raise FaultError.of(FaultKind.UNAVAILABLE, f"this call has {MOST_OPEN} interpreters open")
         try:
-            kernel = self._foundry.start(self._limits)
+            kernel = self._find_foundry().start(self._tier, self._limits)
             python = kernel.boot()
-        except (OSError, KernelFailedError) as error:
+        except (OSError, DspashError, KernelFailedError) as error:
             problem = f"an interpreter could not be started: {error}"
             raise FaultError(Fault(FaultKind.UNAVAILABLE, problem)) from error
         lent = _Lent(next(self._numbers), call, kernel)
@@ -193,7 +195,7 @@ class LentInterpreters:
                 return
         for waiting in list(lent.asked.values()):
             waiting.cancel()
-        self._foundry.bury(lent.kernel)
+        self._find_foundry().bury(lent.kernel)
 
 
 def _read_host_tool(arguments: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from typing import Final
 
+from dspash.bridge.forked import ForkedProcess
 from dspash.bridge.process import Process
 from dspash.interpreter.printed import Printed
 from dspash_protocol import Message, Received, RemoteProtocolError, Role, Session, Spinning
@@ -41,7 +42,9 @@ class Link:
     holds up its host.
     """
 
-    def __init__(self, process: Process, sock: socket.socket, *, max_frame: int, printed: Printed) -> None:
+    def __init__(
+        self, process: Process | ForkedProcess, sock: socket.socket, *, max_frame: int, printed: Printed
+    ) -> None:
         self.session = Session(Role.HOST, max_frame=max_frame)
         self.printed = printed
         self._process = process
@@ -50,9 +53,9 @@ class Link:
         self._arrived: deque[Received] = deque()
         self._writes = threading.Lock()
         self._poll = select.poll()
-        for descriptor in (sock.fileno(), printed.fileno(), process.fileno()):
-            if descriptor >= 0:
-                self._poll.register(descriptor, select.POLLIN)
+        for descriptor in (sock.fileno(), printed.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
+        self._watches_end = False
 
     def __repr__(self) -> str:
         return f"<Link {self.session!r} {self._process!r}>"
@@ -119,6 +122,9 @@ class Link:
         return data
 
     def _wait(self, until: float) -> bytes:
+        if not self._watches_end and self._process.fileno() >= 0:  # once it is born
+            self._poll.register(self._process.fileno(), select.POLLIN)
+            self._watches_end = True
         while True:
             left_s = until - time.monotonic()
             ready = self._poll.poll(max(0.0, left_s * 1000)) if left_s > 0 else []

@@ -39,6 +39,9 @@ class ToolCalls:
         self._waiting: dict[int, Reply | None] = {}  # by request id
         self._changed = threading.Condition(threading.Lock())
         self._is_reading = False
+        self._asking = (
+            threading.Lock()
+        )  # ids leave in their order: to a host, one that does not count down is forged
         self._last_id = 0
 
     def __repr__(self) -> str:
@@ -58,17 +61,17 @@ class ToolCalls:
     def _call(self, call: int, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Ask the host and wait. Raises TypeError for what cannot travel, RuntimeError as the host answers."""
         arguments = _written(name, args, kwargs)
-        with self._changed:
-            self._last_id -= 1
-            request_id = self._last_id
-            self._waiting[request_id] = None
+        ask = ToolAsk(call, name, arguments, alone=len(sys._current_frames()) == 1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        request_id = 0
         try:
-            ask = ToolAsk(call, name, arguments, alone=len(sys._current_frames()) == 1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            self._line.send(Request(request_id, ReverseCommand.INTERPRETER_TOOL, ask.to_map()))
+            with self._asking:
+                request_id = self._last_id = self._last_id - 1
+                self._waiting[request_id] = None
+                self._line.send(Request(request_id, ReverseCommand.INTERPRETER_TOOL, ask.to_map()))
             reply = self._await(request_id)
         finally:
             with self._changed:
-                del self._waiting[request_id]
+                self._waiting.pop(request_id, None)
         if isinstance(reply, ErrorReply):
             raise RuntimeError(reply.fault.message)
         return json.loads(reply.result)
