@@ -54,6 +54,7 @@ class Foundry:
             undo.callback(self._pump.close)
             self._mailbox = Mailbox("dspash-interpreters")
             undo.callback(self._mailbox.close)
+            self._orders: dict[tuple[Tier, Limits], _Order] = {}
             self._nursery = Nursery(self._pump, self._mailbox, boot_timeout_s=START_S)
             undo.pop_all()
 
@@ -65,11 +66,7 @@ class Foundry:
 
         Raises SandboxUnavailableError when the tier cannot be had here, OSError when it cannot be started.
         """
-        environment = None if tier.is_sandbox else worker_environment({})
-        spec = ZygoteSpec.of(
-            python=sys.executable, tier=tier, trade=Trade.INTERPRETER, environment=environment
-        )
-        order = _Order(spec, plan_for(spec, limits, WorkerOptions(concurrency=1)))
+        order = self._order(tier, limits)
         started: Future[_Started] = Future()
         self._mailbox.cast(functools.partial(self._spawn, order, started))
         try:
@@ -98,6 +95,18 @@ class Foundry:
     def let_go(self) -> None:
         """Close what came along into a fork of this process; the threads did not."""
         self._nursery.let_go()
+
+    def _order(self, tier: Tier, limits: Limits) -> _Order:
+        """What such a worker takes. Found once: looking where this interpreter has its files costs some ms."""
+        order = self._orders.get((tier, limits))
+        if order is None:
+            environment = None if tier.is_sandbox else worker_environment({})
+            spec = ZygoteSpec.of(
+                python=sys.executable, tier=tier, trade=Trade.INTERPRETER, environment=environment
+            )
+            order = _Order(spec, plan_for(spec, limits, WorkerOptions(concurrency=1)))
+            self._orders[tier, limits] = order
+        return order
 
     # --- on the mailbox's thread ---
 

@@ -24,6 +24,7 @@ from dspash.sandbox import Limits
 from dspash_protocol import (
     PROTOCOL_VERSION,
     Command,
+    Defect,
     ErrorReply,
     FrameTooLargeError,
     InvalidPayloadError,
@@ -340,6 +341,8 @@ def _fields_of(answer: Any) -> Fields:
 
 
 def _shown(received: Received) -> str:
+    if isinstance(received, Defect):
+        return f"what makes no sense ({received.fault.message})"
     kind = type(received).__name__.lower()
     about = getattr(received, "id", None) or getattr(received, "name", "")
     return f"{kind} {about}".strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import socket
@@ -14,6 +15,7 @@ from typing import Any, Final, cast
 
 from dspash.errors import SandboxUnavailableError
 from dspash.sandbox import attempts
+from dspash.sandbox.spec import Trade
 from dspash.sandbox.tier import Tier
 from dspash_protocol import (
     PROTOCOL_VERSION,
@@ -27,6 +29,8 @@ from dspash_protocol import (
     Session,
 )
 from dspash_protocol.fields import Fields
+from dspash_protocol.interpreter import Cell, Outcome
+from dspash_protocol.json_text import write_json
 
 __all__ = ["examine"]
 
@@ -36,14 +40,18 @@ _READ_BYTES: Final = 1 << 16
 _MOST_BYTES: Final = 1 << 20
 
 
-def examine(channel: socket.socket, tier: Tier, *, timeout_s: float = TIMEOUT_S) -> None:
+def examine(
+    channel: socket.socket, tier: Tier, *, trade: Trade = Trade.PROGRAMS, timeout_s: float = TIMEOUT_S
+) -> None:
     """Have the newborn worker at the other end of `channel` run the attempts. Blocks; the worker is of no more use then.
+
+    `trade` is what such workers are for: it says how they are told to run something.
 
     Raises SandboxUnavailableError when one went through, or when the worker did not answer as it should.
     """
     try:
         with _targets() as targets:
-            breaches = _breaches(_run(channel, targets, timeout_s))
+            breaches = _breaches(_run(channel, trade, targets, timeout_s))
     except (OSError, EOFError, ProtocolError, _NotAnsweredError) as error:
         raise _refusal(tier, f"the worker could not be examined ({error or type(error).__name__})") from error
     if breaches:
@@ -54,23 +62,39 @@ class _NotAnsweredError(Exception):
     """The worker said something else than the answer."""
 
 
-def _run(channel: socket.socket, targets: Mapping[str, Any], timeout_s: float) -> Any:
+def _run(channel: socket.socket, trade: Trade, targets: Mapping[str, Any], timeout_s: float) -> Any:
     """Run the program of attempts; return what it answered. Raises what examine names."""
     session = Session(Role.HOST, max_frame=_MOST_BYTES)
-    text = Path(attempts.__file__).read_text(encoding="utf-8") + "\nresult = try_all(targets)\n"
     greeting: dict[str, Any] = {"protocol": PROTOCOL_VERSION, "features": [], "max_frame": _MOST_BYTES}
-    dialogue: tuple[tuple[Command, dict[str, Any]], ...] = (
-        (Command.HELLO, greeting),
-        (Command.CREATE_PROGRAM, {"id": _PROGRAM, "forward_fn": text}),
-        (Command.EXECUTE, {"program_id": _PROGRAM, "inputs": {"targets": dict(targets)}}),
-    )
+    dialogue = ((Command.HELLO, greeting), *_orders(trade, targets))
     until = time.monotonic() + timeout_s
     answer: Any = None
     for number, (command, args) in enumerate(dialogue, 1):
         channel.settimeout(max(0.001, until - time.monotonic()))
         channel.sendall(session.send(Request(number, command, args)))
         answer = _await_answer(channel, session, number, until)
-    return answer
+    return answer if trade is Trade.PROGRAMS else _value_in(answer)
+
+
+def _orders(trade: Trade, targets: Mapping[str, Any]) -> tuple[tuple[Command, dict[str, Any]], ...]:
+    """How a worker of this trade is told to make the attempts."""
+    text = Path(attempts.__file__).read_text(encoding="utf-8") + "\nresult = try_all(targets)\n"
+    if trade is Trade.PROGRAMS:
+        return (
+            (Command.CREATE_PROGRAM, {"id": _PROGRAM, "forward_fn": text}),
+            (Command.EXECUTE, {"program_id": _PROGRAM, "inputs": {"targets": dict(targets)}}),
+        )
+    cell = Cell(f"{text}result\n", write_json({"targets": dict(targets)}))
+    return ((Command.INTERPRETER_OPEN, {}), (Command.INTERPRETER_EXECUTE, cell.to_map()))
+
+
+def _value_in(answer: Any) -> Any:
+    """The value of the code, in an interpreter's answer. Raises _NotAnsweredError or ProtocolError."""
+    outcome = Outcome.from_map(cast("dict[str, Any]", answer) if isinstance(answer, dict) else {})
+    try:
+        return json.loads(outcome.value)
+    except (ValueError, RecursionError):
+        raise _NotAnsweredError(outcome.error or "its answer is no JSON text") from None
 
 
 def _await_answer(channel: socket.socket, session: Session, number: int, until: float) -> Any:
