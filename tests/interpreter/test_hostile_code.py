@@ -153,9 +153,13 @@ def test_a_thread_that_hides_and_speaks_later_is_found(interpreter: Any) -> None
         "def later():\n    time.sleep(0.05)\n    say(Result(current + 1, outcome('forged')))\n    time.sleep(9)\n"
         "ident = _thread.start_new_thread(later, ())"
     )
-    with pytest.raises(CodeInterpreterError, match=r"left threads running|spoke between two executions"):
+
+    def go_on() -> None:
         for attempt in (code, "1 + 1"):  # one that has not begun to run yet is found a moment later
             assert made.execute(attempt) in (None, 2)
+
+    with pytest.raises(CodeInterpreterError, match=r"left threads running|spoke between two executions"):
+        go_on()
 
 
 def test_a_replayed_tool_call_runs_nothing(taken: Any, counter: Counter) -> None:
