@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, Unpack
 
+from dspash.app.answers import read_prediction, read_token
 from dspash.app.call_group import CallGroup
+from dspash.app.caller import Caller
 from dspash.app.evaluation import Evaluation, OnProgress
 from dspash.app.jobs import Examples, Jobs, cancellable, optimizer_settings
 from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.models import Models
 from dspash.app.plan import Plan, Planner, Tools
 from dspash.app.prediction import Prediction
-from dspash.app.runnable import Module, Program, Runnable, Token, read_prediction, read_token
+from dspash.app.runnable import Module, Program, Runnable, Token
+from dspash.app.sandbox_choice import SandboxDefaults, SandboxWords
+from dspash.app.sandboxing import Sandboxing
 from dspash.app.stream import Stream
 from dspash.app.tools import Toolbox
-from dspash.bridge import Bridge, BridgeOptions, BridgeStatus, Call, CallOptions
-from dspash.errors import DspashError, OverloadedError
+from dspash.bridge import Bridge, BridgeOptions, BridgeStatus
+from dspash.errors import DspashError
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
-from dspash.supervision.validation import require_period
-from dspash_protocol import Command, Event, EventKind, ReverseCommand
+from dspash.sandbox import Limits, Tier
+from dspash_protocol import Command, EventKind, ReverseCommand
 
 __all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
 
@@ -42,12 +46,18 @@ class App:
     """
 
     def __init__(
-        self, options: BridgeOptions, *, lm: str = OFFLINE, timeout_s: float = CALL_TIMEOUT_S
+        self,
+        options: BridgeOptions,
+        *,
+        lm: str = OFFLINE,
+        timeout_s: float = CALL_TIMEOUT_S,
+        sandbox: Tier = Tier.STRICT,
+        limits: Limits | None = None,
     ) -> None:
-        self._call_options = CallOptions(timeout_s)
         self._toolbox = Toolbox()
         self._metrics = HostMetrics()
-        self._planner = Planner(self, self._toolbox, self._metrics)
+        defaults = SandboxDefaults(tier=sandbox, limits=limits or Limits(), lm=lm)
+        self._planner = Planner(self, self._toolbox, self._metrics, defaults)
         self.gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
         capabilities = self.gateway.capabilities(lm).to_map()
         models = Models(self.gateway)
@@ -61,9 +71,23 @@ class App:
             },
             quick={ReverseCommand.LM_COMPLETE} if lm.partition("/")[0] == OFFLINE else (),
         )
-        self._jobs = Jobs(self._submit, self._metrics, among=options.workers * options.concurrency)
-        self._bridge.definitions.append(
-            Command.CONFIGURE, {"lm": {"model": lm, "capabilities": capabilities}}
+        configure = {"lm": {"model": lm, "capabilities": capabilities}}
+        self._bridge.definitions.append(Command.CONFIGURE, configure)
+        self._sandboxing = Sandboxing(
+            self._bridge,
+            self._toolbox,
+            python=options.python,
+            lm=lm,
+            configure=configure,
+            max_frame=options.max_frame,
+        )
+        self._caller = Caller(self._bridge, self._sandboxing, timeout_s=timeout_s)
+        self._jobs = Jobs(
+            self._caller,
+            self._metrics,
+            self._sandboxing,
+            among=options.workers * options.concurrency,
+            sandboxes=options.sandboxes,
         )
 
     def __repr__(self) -> str:
@@ -93,13 +117,13 @@ class App:
         self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
         """Send one command of the protocol to a worker and wait for its result. Raises a DspashError."""
-        return self._submit(command, args or {}, timeout_s=timeout_s).wait()
+        return self._caller.submit(command, args or {}, timeout_s=timeout_s).wait()
 
     async def acall(
         self, command: str, args: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
     ) -> Any:
         """The same, awaited. Cancelling the task cancels the call."""
-        return await self._awaited(command, args or {}, timeout_s=timeout_s)
+        return await self._caller.awaited(command, args or {}, timeout_s=timeout_s)
 
     def submit(
         self,
@@ -113,7 +137,7 @@ class App:
 
         Calls with the same `sticky` key go to the same worker. Waits while the queue is full.
         """
-        return self._submit(command, args or {}, timeout_s=timeout_s, sticky=sticky).future
+        return self._caller.submit(command, args or {}, timeout_s=timeout_s, sticky=sticky).future
 
     # --- modules and programs ---
 
@@ -173,13 +197,18 @@ class App:
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
+        **sandbox: Unpack[SandboxWords],
     ) -> Program:
-        """Create a program in every worker, in one of three forms.
+        """Create a program, in one of three forms.
 
         `source` is the text of a `dspy.Module` class, `class_name` says which if there are several; `forward_fn` a
         snippet that sees `self`, the inputs and the tools, and sets `result`; `cls` an importable
         `"package.module:Class"`. `modules` become attributes of `self`.
         Tools are plain functions of this process, globals inside the program. `init` goes to the class.
+
+        A program given as text is not trusted: each of its calls runs in a sandbox of its own, of the tier that the app
+        was opened with, unless `sandbox` names another; an importable one runs in the app's workers. See SandboxWords
+        for what else may be said. Raises SandboxUnavailableError where this machine cannot make that sandbox.
         """
         return self._define(
             self._planner.program(
@@ -188,6 +217,7 @@ class App:
                 tools,
                 init or {},
                 class_name=class_name,
+                sandbox=sandbox,
                 source=source,
                 forward_fn=forward_fn,
                 cls=cls,
@@ -205,6 +235,7 @@ class App:
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
+        **sandbox: Unpack[SandboxWords],
     ) -> Program:
         """The same, awaited."""
         return await self._adefine(
@@ -214,6 +245,7 @@ class App:
                 tools,
                 init or {},
                 class_name=class_name,
+                sandbox=sandbox,
                 source=source,
                 forward_fn=forward_fn,
                 cls=cls,
@@ -222,7 +254,8 @@ class App:
 
     def delete(self, runnable: Runnable) -> None:
         """Remove a module or program from every worker."""
-        self.call(Command.DELETE, {"id": runnable.id})
+        if not self._sandboxing.forget(runnable.id):
+            self.call(Command.DELETE, {"id": runnable.id})
         self._planner.forget(runnable)
 
     # --- running ---
@@ -232,14 +265,16 @@ class App:
     ) -> Prediction:
         """Run once and wait. `inputs` has exactly the signature's input fields. Raises a DspashError."""
         command, args = runnable.request(inputs)
-        return read_prediction(self._submit(command, args, timeout_s=timeout_s, owner=runnable.id).wait())
+        call = self._caller.submit(command, args, timeout_s=timeout_s, owner=runnable.id)
+        return read_prediction(call, call.wait())
 
     async def arun(
         self, runnable: Runnable, inputs: Mapping[str, Any], *, timeout_s: float | None = None
     ) -> Prediction:
         """The same, awaited. Cancelling the task cancels the call."""
         command, args = runnable.request(inputs)
-        return read_prediction(await self._awaited(command, args, timeout_s=timeout_s, owner=runnable.id))
+        call = await self._caller.begin(command, args, timeout_s=timeout_s, owner=runnable.id)
+        return read_prediction(call, await asyncio.wrap_future(call.future))
 
     def stream(
         self,
@@ -255,7 +290,7 @@ class App:
         """
         command, args = runnable.request(inputs)
         stream: Stream[Token | Prediction] = Stream(EventKind.ITEM, read_token, read_prediction)
-        call = self._submit(
+        call = self._caller.submit(
             command,
             {**args, "stream": True},
             timeout_s=timeout_s,
@@ -274,15 +309,23 @@ class App:
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
+        limits: Limits | None = None,
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
         """Run on every example of `devset`, on all workers at once, and score the predictions.
 
         An example is a map with the inputs and the expected outputs. One that fails counts 0 and carries its error.
+        `limits` are those of a sandboxed call of up to 16 examples; by default 16 times what one run may use.
         `on_progress` is called in this thread with `{"done", "total", "score"}`.
         """
         return self._jobs.evaluate(
-            CallGroup(), runnable, devset, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+            CallGroup(),
+            runnable,
+            devset,
+            metric=metric,
+            timeout_s=timeout_s,
+            limits=limits,
+            on_progress=on_progress,
         )
 
     async def aevaluate(
@@ -292,12 +335,19 @@ class App:
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
+        limits: Limits | None = None,
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
         return await cancellable(
             lambda group: self._jobs.evaluate(
-                group, runnable, devset, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+                group,
+                runnable,
+                devset,
+                metric=metric,
+                timeout_s=timeout_s,
+                limits=limits,
+                on_progress=on_progress,
             )
         )
 
@@ -312,6 +362,7 @@ class App:
         teacher: Runnable | None = None,
         seed: int = 0,
         timeout_s: float = JOB_TIMEOUT_S,
+        limits: Limits | None = None,
         on_progress: OnProgress | None = None,
         **config: Any,
     ) -> R:
@@ -324,7 +375,14 @@ class App:
         """
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         return self._optimize(
-            CallGroup(), runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+            CallGroup(),
+            runnable,
+            settings,
+            metric=metric,
+            teacher=teacher,
+            timeout_s=timeout_s,
+            limits=limits,
+            on_progress=on_progress,
         )
 
     async def aoptimize(
@@ -338,6 +396,7 @@ class App:
         teacher: Runnable | None = None,
         seed: int = 0,
         timeout_s: float = JOB_TIMEOUT_S,
+        limits: Limits | None = None,
         on_progress: OnProgress | None = None,
         **config: Any,
     ) -> R:
@@ -345,24 +404,21 @@ class App:
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         return await cancellable(
             lambda group: self._optimize(
-                group, runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+                group,
+                runnable,
+                settings,
+                metric=metric,
+                teacher=teacher,
+                timeout_s=timeout_s,
+                limits=limits,
+                on_progress=on_progress,
             )
         )
 
-    def _optimize(
-        self,
-        group: CallGroup,
-        runnable: R,
-        settings: Mapping[str, Any],
-        *,
-        metric: Metric,
-        timeout_s: float,
-        on_progress: OnProgress | None,
-    ) -> R:
-        answer = self._jobs.optimize(
-            group, runnable, settings, metric=metric, timeout_s=timeout_s, on_progress=on_progress
+    def _optimize(self, group: CallGroup, runnable: R, settings: Mapping[str, Any], **job: Any) -> R:
+        improved = self._define(
+            self._planner.improved(runnable, self._jobs.optimize(group, runnable, settings, **job))
         )
-        improved = self._define(self._planner.improved(runnable, answer))
         try:
             self.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
         except BaseException:
@@ -371,45 +427,24 @@ class App:
             raise
         return improved
 
-    # --- making calls ---
-
-    def _submit(
-        self,
-        command: str,
-        args: Mapping[str, Any],
-        *,
-        timeout_s: float | None = None,
-        sticky: str | None = None,
-        owner: str | None = None,
-        on_event: Callable[[Event], None] | None = None,
-        wait: bool = True,
-    ) -> Call:
-        options = self._call_options
-        if timeout_s is not None or sticky is not None or owner is not None or on_event is not None:
-            limit_s = options.timeout_s if timeout_s is None else timeout_s
-            require_period("timeout_s", limit_s)
-            options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event)
-        # An error that names the command shows its text, not the member of an enumeration.
-        return self._bridge.submit(str(command), args, options, wait=wait)
-
-    async def _awaited(self, command: str, args: Mapping[str, Any], **options: Any) -> Any:
-        try:
-            call = self._submit(command, args, **options, wait=False)
-        except OverloadedError:
-            # Only a full queue is waited for on another thread: the event loop must go on.
-            call = await asyncio.to_thread(self._submit, command, args, **options)
-        return await asyncio.wrap_future(call.future)
-
     # --- defining ---
 
     def _define(self, plan: Plan[R]) -> R:
         runnable = plan.runnable
         with self._planner.provided(plan):
-            self._submit(runnable.create_command, runnable.create, owner=runnable.id).wait()
+            order = self._sandboxing.order_to_define(runnable)
+            self._caller.submit(
+                runnable.create_command, runnable.create, owner=runnable.id, sandbox=order
+            ).wait()
+            self._sandboxing.keep(runnable)
         return runnable
 
     async def _adefine(self, plan: Plan[R]) -> R:
         runnable = plan.runnable
         with self._planner.provided(plan):
-            await self._awaited(runnable.create_command, runnable.create, owner=runnable.id)
+            order = await asyncio.to_thread(self._sandboxing.order_to_define, runnable)
+            await self._caller.awaited(
+                runnable.create_command, runnable.create, owner=runnable.id, sandbox=order
+            )
+            self._sandboxing.keep(runnable)
         return runnable

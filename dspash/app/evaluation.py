@@ -7,10 +7,12 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from dspash.app.answers import list_of, map_of, number_of
 from dspash.app.prediction import Prediction
 from dspash.bridge import Call
+from dspash.errors import ProtocolError
 
-__all__ = ["Evaluation", "ExampleResult", "OnProgress", "evaluate_in_chunks", "split_evenly"]
+__all__ = ["CHUNK_MOST", "Evaluation", "ExampleResult", "OnProgress", "evaluate_in_chunks", "split_evenly"]
 
 CHUNK_MOST: Final = 16  # examples a call: small enough to show progress and to lose little with a worker
 
@@ -65,7 +67,7 @@ def evaluate_in_chunks(
     }
     results: list[ExampleResult] = []
     for future in as_completed(calls):
-        results += _read_results(future.result(), calls[future].start)
+        results += _read_results(future.result(), calls[future])
         if on_progress is not None:
             score = sum(result.score for result in results) / len(results)
             on_progress({"done": len(results), "total": len(devset), "score": score})
@@ -78,21 +80,26 @@ def split_evenly(count: int, *, among: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _read_results(answer: Mapping[str, Any], offset: int) -> list[ExampleResult]:
-    """The results in a worker's answer about a chunk that began at `offset`."""
-    return [_read_result(raw, offset) for raw in answer["results"]]
+def _read_results(answer: Any, chunk: range) -> list[ExampleResult]:
+    """The results in a worker's answer about a chunk: one for each of its examples. Raises ProtocolError."""
+    raws = list_of(map_of(answer, "the answer").get("results"), "the results")
+    results = [_read_result(map_of(raw, "a result"), chunk.start) for raw in raws]
+    if sorted(result.index for result in results) != list(chunk):
+        raise ProtocolError("there should be one result for each example")
+    return results
 
 
 def _read_result(raw: Mapping[str, Any], offset: int) -> ExampleResult:
-    fields: Mapping[str, Any] | None = raw.get("prediction")
-    error: Mapping[str, Any] | str | None = raw.get("error")
+    fields, error = raw.get("prediction"), raw.get("error")
     return ExampleResult(
-        index=offset + int(raw["index"]),
-        score=float(raw["score"]),
-        prediction=None if fields is None else Prediction(fields),
+        index=offset + int(number_of(raw.get("index"), "a result's index")),
+        score=number_of(raw.get("score"), "a score"),
+        prediction=None if fields is None else Prediction(map_of(fields, "the output fields")),
         error=None if error is None else _error_text(error),
     )
 
 
-def _error_text(error: Mapping[str, Any] | str) -> str:
-    return error if isinstance(error, str) else str(error.get("message", error))
+def _error_text(error: Any) -> str:
+    if isinstance(error, str):
+        return error
+    return str(map_of(error, "an error").get("message", "it failed"))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from dspash.app.call_group import CallGroup
-from dspash.app.evaluation import Evaluation, OnProgress, evaluate_in_chunks
+from dspash.app.caller import Caller
+from dspash.app.evaluation import CHUNK_MOST, Evaluation, OnProgress, evaluate_in_chunks
+from dspash.app.job_limits import RUNS_AN_EXAMPLE
 from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.runnable import Runnable
+from dspash.app.sandboxing import Sandboxing
 from dspash.app.stream import Stream
 from dspash.bridge import Call
 from dspash.errors import ConfigurationError, InvalidInputError
-from dspash_protocol import Command, Event, EventKind
+from dspash.sandbox import Limits
+from dspash_protocol import Command, EventKind
 
-__all__ = ["Examples", "Jobs", "Submit", "cancellable", "optimizer_settings", "read_examples"]
+__all__ = ["Examples", "Jobs", "cancellable", "optimizer_settings", "read_examples"]
 
 Examples: TypeAlias = Iterable[Mapping[str, Any]]
 """Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one."""
@@ -23,27 +27,17 @@ Examples: TypeAlias = Iterable[Mapping[str, Any]]
 T = TypeVar("T")
 
 
-class Submit(Protocol):
-    """Makes a call; see `App.submit`."""
-
-    def __call__(
-        self,
-        command: str,
-        args: Mapping[str, Any],
-        *,
-        timeout_s: float | None = None,
-        owner: str | None = None,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> Call: ...
-
-
 class Jobs:
-    """Makes the calls of a job and gathers their answers. `among` of them run side by side."""
+    """Makes the calls of a job and gathers their answers. `among` of them run side by side, `sandboxes` in sandboxes."""
 
-    def __init__(self, submit: Submit, metrics: HostMetrics, *, among: int) -> None:
-        self._submit = submit
+    def __init__(
+        self, caller: Caller, metrics: HostMetrics, sandboxing: Sandboxing, *, among: int, sandboxes: int
+    ) -> None:
+        self._submit = caller.submit
         self._metrics = metrics
+        self._sandboxing = sandboxing
         self._among = among
+        self._sandboxes = sandboxes
 
     def evaluate(
         self,
@@ -53,18 +47,26 @@ class Jobs:
         *,
         metric: Metric,
         timeout_s: float,
+        limits: Limits | None,
         on_progress: OnProgress | None,
     ) -> Evaluation:
         """Score `runnable` on `devset`; when one call fails, so does the job, and the others are cancelled."""
         examples = read_examples("devset", devset)
         with self._metrics.lent(metric) as wire_metric:
+            order = self._sandboxing.order_for_job(
+                runnable, runs=CHUNK_MOST, metric=wire_metric, limits=limits
+            )
+            among = self._among if order is None else self._sandboxes
 
             def call_for(chunk: list[dict[str, Any]]) -> Call:
                 args = {**runnable.reference, "devset": chunk, "metric": wire_metric}
-                return group.add(self._submit(Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id))
+                call = self._submit(
+                    Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id, sandbox=order
+                )
+                return group.add(call)
 
             try:
-                return evaluate_in_chunks(examples, call_for, among=self._among, on_progress=on_progress)
+                return evaluate_in_chunks(examples, call_for, among=among, on_progress=on_progress)
             except BaseException:
                 group.cancel("another part of the evaluation has failed")
                 raise
@@ -76,16 +78,31 @@ class Jobs:
         settings: Mapping[str, Any],
         *,
         metric: Metric,
+        teacher: Runnable | None,
         timeout_s: float,
+        limits: Limits | None,
         on_progress: OnProgress | None,
     ) -> Mapping[str, Any]:
         """Have a worker improve `runnable`; `settings` are the request's own. Returns its answer."""
-        events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _as_it_is)
+        events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _result_as_it_is)
         with self._metrics.lent(metric) as wire_metric:
             args = {**runnable.reference, **settings, "metric": wire_metric}
+            examples = len(settings["trainset"]) + len(settings.get("valset", ()))
+            order = self._sandboxing.order_for_job(
+                runnable,
+                runs=RUNS_AN_EXAMPLE * max(1, examples),
+                metric=wire_metric,
+                teacher=teacher,
+                limits=limits,
+            )
             call = group.add(
                 self._submit(
-                    Command.OPTIMIZE, args, timeout_s=timeout_s, owner=runnable.id, on_event=events.take
+                    Command.OPTIMIZE,
+                    args,
+                    timeout_s=timeout_s,
+                    owner=runnable.id,
+                    on_event=events.take,
+                    sandbox=order,
                 )
             )
             with events.follow(call):
@@ -160,4 +177,8 @@ def _bound_to_a_worker(optimizer: str) -> ConfigurationError:
 
 
 def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _result_as_it_is(_call: Call, value: Any) -> Any:
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from dspash.app.wire import map_in
 from dspash.bridge import Ask
@@ -22,9 +22,11 @@ class Models:
         """Answer `lm.complete {request, meta}` with a response."""
         request, meta = map_in(ask, "request"), map_in(ask, "meta")
         try:
-            return self.gateway.complete(request, meta=meta, deadline=ask.deadline)
+            response = self.gateway.complete(request, meta=meta, deadline=ask.deadline)
         except GatewayError as error:
             raise _fault_of(error) from error
+        _count_tokens(ask, response.get("usage"))
+        return response
 
     def stream(self, ask: Ask) -> Any:
         """Answer `lm.stream {request, meta}` with one item an event; the result is empty."""
@@ -32,10 +34,21 @@ class Models:
         try:
             events = self.gateway.stream(request, meta=meta, deadline=ask.deadline)
             for event in events:
+                if event.get("type") == "end":
+                    _count_tokens(ask, event.get("usage"))
                 ask.item(event)
         except GatewayError as error:
             raise _fault_of(error) from error
         return None
+
+
+def _count_tokens(ask: Ask, usage: object) -> None:
+    """Note for the call what a model says it has read and written."""
+    if ask.call is None or not isinstance(usage, dict):
+        return
+    reported = cast("dict[str, Any]", usage)
+    counts = (reported.get("input_tokens"), reported.get("output_tokens"))
+    ask.call.account.count_tokens(sum(count for count in counts if isinstance(count, int)))
 
 
 def _fault_of(error: GatewayError) -> FaultError:

@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
+from dspash.app.sandbox_choice import read_limits, read_tier
 from dspash.bridge import BridgeOptions
 from dspash.errors import ConfigurationError
+from dspash.sandbox import Limits, Tier
 from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimits
 from dspash.supervision.validation import require_count, require_name, require_period
 
@@ -23,6 +25,10 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     workers: int = 1,
     lm: str = OFFLINE,
     timeout_s: float = CALL_TIMEOUT_S,
+    sandbox: str | Tier = Tier.STRICT,
+    limits: Limits | None = None,
+    sandboxes: int = 16,
+    spares: int = 8,
     concurrency: int = 8,
     max_queue: int = 1024,
     max_frame: int | None = None,
@@ -48,6 +54,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 
     lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
     timeout_s: what a call gets unless it says otherwise.
+    sandbox: the tier in which programs given as text run; limits: what one call of theirs may use.
+    sandboxes: sandboxed calls that run at a time; spares: workers that are kept ready for more, of one kind.
     concurrency: calls one worker runs at a time; max_queue: calls that may wait for a slot.
     max_frame: the largest message, in bytes (64 MiB).
     python: the workers' interpreter, with dspash installed (this one); python_path: folders they import from besides;
@@ -87,6 +95,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         workers=workers,
         concurrency=concurrency,
         max_queue=max_queue,
+        sandboxes=sandboxes,
+        spares=spares,
         python_path=_folders(python_path),
         environment=_variables(env),
         cwd=None if cwd is None else os.fspath(cwd),
@@ -100,7 +110,13 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         recycling=recycling,
         **{name: value for name, value in settings.items() if value is not None},
     )
-    return App(options, lm=lm, timeout_s=timeout_s)
+    return App(
+        options,
+        lm=lm,
+        timeout_s=timeout_s,
+        sandbox=read_tier("sandbox", sandbox),
+        limits=read_limits("limits", limits),
+    )
 
 
 def _folders(python_path: object) -> tuple[str, ...]:

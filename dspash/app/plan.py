@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
+from dspash.app.answers import list_of, map_of, number_of
 from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.runnable import Module, Program, Runnable
+from dspash.app.sandbox_choice import SandboxChoice, SandboxDefaults, choose_sandbox
 from dspash.app.tools import Tool, Toolbox, tool_of
 from dspash.errors import ConfigurationError
 
@@ -35,8 +37,11 @@ class Plan(Generic[R]):
 class Planner:
     """Turns what a user asks for into plans. Raises ConfigurationError for what cannot be asked."""
 
-    def __init__(self, app: App, toolbox: Toolbox, metrics: HostMetrics) -> None:
+    def __init__(
+        self, app: App, toolbox: Toolbox, metrics: HostMetrics, sandbox_defaults: SandboxDefaults
+    ) -> None:
         self._app = app
+        self._sandbox_defaults = sandbox_defaults
         self._toolbox = toolbox
         self._metrics = metrics
         self._numbers = itertools.count(1)
@@ -71,7 +76,10 @@ class Planner:
             "tools": [tool.to_map() for tool in own.values()],
             **{name: part for name, part in parts.items() if part is not None},
         }
-        return Plan(Module(self._app, create["id"], create), {**inner, **own})
+        parts_of = () if module is None else (module,)
+        choice = choose_sandbox(self._sandbox_defaults, is_text=False, inherited=_inherited(parts_of))
+        made = Module(self._app, create["id"], create, parts=parts_of, sandbox=choice)
+        return Plan(made, {**inner, **own})
 
     def program(
         self,
@@ -81,9 +89,13 @@ class Planner:
         init: Mapping[str, Any],
         *,
         class_name: str | None = None,
+        sandbox: Mapping[str, Any],
         **forms: str | None,
     ) -> Plan[Program]:
-        """A program in one of the three forms; it may use its own tools and those of its modules."""
+        """A program in one of the three forms; it may use its own tools and those of its modules.
+
+        `sandbox` is what was said about that, as choose_sandbox takes it.
+        """
         given = {form: text for form, text in forms.items() if text is not None}
         if len(given) != 1:
             problem = f"{len(given)} of {', '.join(forms)} are given"
@@ -102,19 +114,30 @@ class Planner:
             "config": dict(init),
             **({} if class_name is None else {"class_name": class_name}),
         }
-        return Plan(Program(self._app, name, create), described)
+        parts = tuple(modules.values())
+        choice = choose_sandbox(
+            self._sandbox_defaults, is_text="cls" not in given, inherited=_inherited(parts), **sandbox
+        )
+        return Plan(Program(self._app, name, create, parts=parts, sandbox=choice), described)
 
-    def improved(self, runnable: R, answer: Mapping[str, Any]) -> Plan[R]:
-        """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state."""
+    def improved(self, runnable: R, answer: Any) -> Plan[R]:
+        """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state.
+
+        Raises ProtocolError for an answer that is none.
+        """
+        answered = map_of(answer, "the answer")
+        learned = map_of(answered.get("optimized_program"), "the improved program")
+        score = answered.get("score")
+        candidates = list_of(answered.get("candidates", []), "the candidates")
         new_id = f"{runnable.id}@{next(self._numbers)}"
         self._metrics.keep_on(runnable.create.get("reward"))
         improved = replace(
             runnable,
             id=new_id,
             create={**runnable.create, "id": new_id},
-            state=answer["optimized_program"]["state"],
-            score=answer.get("score"),
-            candidates=tuple(answer.get("candidates", ())),
+            state=map_of(learned.get("state"), "the learned state"),
+            score=None if score is None else number_of(score, "the score"),
+            candidates=tuple(map_of(candidate, "a candidate") for candidate in candidates),
         )
         return Plan(improved, self._toolbox.of(runnable.id))
 
@@ -135,6 +158,11 @@ class Planner:
         """Offer its host functions no more."""
         self._toolbox.forget(runnable.id)
         self._metrics.drop(runnable.create.get("reward"))
+
+
+def _inherited(parts: Iterable[Runnable]) -> SandboxChoice | None:
+    """How the first part that is sandboxed is."""
+    return next((part.sandbox for part in parts if part.sandbox is not None), None)
 
 
 def _require_map(path: str, value: object) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from dspash.usage import Isolation, Usage
 
 __all__ = ["Prediction"]
 
@@ -11,14 +14,27 @@ __all__ = ["Prediction"]
 class Prediction(Mapping[str, Any]):
     """The output fields, as a mapping and as attributes: `prediction["answer"]` is `prediction.answer`.
 
-    `usage_of_lm` maps each model's name to the tokens it used for this call.
+    `usage_of_lm` maps each model's name to the tokens it used for this call; `usage` is all that the call has used.
+    Of a sandboxed call, `isolation` says how it was kept apart, and `files` are those it has left in its folder `out`, by
+    their paths there. A field of one of these names is reached as an item.
     """
 
-    __slots__ = ("_fields", "usage_of_lm")
+    __slots__ = ("_fields", "files", "isolation", "usage", "usage_of_lm")
 
-    def __init__(self, fields: Mapping[str, Any], usage_of_lm: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, Any],
+        usage_of_lm: Mapping[str, Any] | None = None,
+        *,
+        usage: Usage | None = None,
+        isolation: Isolation | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         self._fields = dict(fields)
         self.usage_of_lm = dict(usage_of_lm or {})
+        self.usage = usage or Usage()
+        self.isolation = isolation
+        self.files = dict(files or {})
 
     def __getitem__(self, name: str) -> Any:
         return self._fields[name]
@@ -46,7 +62,8 @@ class Prediction(Mapping[str, Any]):
         return f"Prediction({', '.join(f'{name}={value!r}' for name, value in self._fields.items())})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Prediction, (self._fields, self.usage_of_lm)
+        told = {"usage": self.usage, "isolation": self.isolation, "files": self.files}
+        return functools.partial(Prediction, **told), (self._fields, self.usage_of_lm)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain copy of the fields."""

@@ -7,13 +7,14 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dspash.app.prediction import Prediction
+from dspash.app.sandbox_choice import SandboxChoice
 from dspash.app.stream import Stream
 from dspash_protocol import Command
 
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["Module", "Program", "Runnable", "Token", "read_prediction", "read_token"]
+__all__ = ["Module", "Program", "Runnable", "Token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Runnable:
     """Something that can be called. It holds no process: any worker can serve it, also one that starts later.
 
     `create` is the request that defines it, `state` what an optimizer has learned for it, if any; `score` is what the
-    optimizer reached on its training set, and `candidates` what it tried.
+    optimizer reached on its training set, and `candidates` what it tried. `parts` are the modules it is made of.
+    `sandbox` says how its calls are sandboxed; None: they run in the app's own workers.
     """
 
     app: App = field(repr=False)
@@ -39,6 +41,8 @@ class Runnable:
     state: Mapping[str, Any] | None = field(default=None, repr=False)
     score: float | None = None
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    parts: tuple[Runnable, ...] = field(default=(), repr=False)
+    sandbox: SandboxChoice | None = field(default=None, repr=False)
 
     @property
     def create_command(self) -> Command:
@@ -101,13 +105,3 @@ class Program(Runnable):
 
     def request(self, inputs: Mapping[str, Any]) -> tuple[Command, dict[str, Any]]:
         return Command.EXECUTE, {"program_id": self.id, "inputs": dict(inputs), "detail": True}
-
-
-def read_prediction(answer: Mapping[str, Any]) -> Prediction:
-    """The prediction in a worker's answer."""
-    return Prediction(answer["fields"], answer.get("usage"))
-
-
-def read_token(item: Mapping[str, Any]) -> Token:
-    """The token in an event of a worker's."""
-    return Token(item.get("field"), str(item.get("text", "")))

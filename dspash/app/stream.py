@@ -29,7 +29,7 @@ class Stream(Generic[T]):
     """
 
     def __init__(
-        self, kind: EventKind, read_item: Callable[[Any], T], read_result: Callable[[Any], T]
+        self, kind: EventKind, read_item: Callable[[Any], T], read_result: Callable[[Call, Any], T]
     ) -> None:
         self._kind = kind
         self._read_item = read_item
@@ -80,7 +80,8 @@ class Stream(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         try:
             yield from self.items()
-            yield self._read_result(self._followed().future.result())
+            call = self._followed()
+            yield self._read_result(call, call.future.result())
         finally:
             self.close()
 
@@ -112,7 +113,7 @@ class Stream(Generic[T]):
                 while self._waiting:
                     yield self._read_item(self._waiting.popleft())
                 if ended:
-                    yield self._read_result(call.future.result())
+                    yield self._read_result(call, call.future.result())
                     return
                 await arrived.wait()
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from dspash.bridge.ask import Ask
 from dspash.bridge.lm_request import check_lm_request
@@ -13,13 +13,19 @@ from dspash_protocol import FaultError, FaultKind, ReverseCommand
 __all__ = ["AskRefusedError", "Grants"]
 
 
+_ANY: Final = "default"  # what a worker calls the model that the host is to choose
+_SAMPLING: Final = ("rollout_id", "sample")  # what tells equal requests apart
+_OF_INTERPRETERS: Final = frozenset(
+    command for command in ReverseCommand if command.startswith("interpreter.")
+)
+
+
 class AskRefusedError(FaultError):
     """An ask is refused; `what` says it in words that hold nothing the worker has said."""
 
-    def __init__(self, kind: FaultKind, what: str, path: str = "") -> None:
+    def __init__(self, kind: FaultKind, what: str, **details: str) -> None:
         self.what = what
-        details = {"path": path} if path else {}
-        super().__init__(FaultError.of(kind, what, **details).fault)
+        super().__init__(FaultError.of(kind, f"refused: {what}", **details).fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +33,14 @@ class Grants:
     """The names that a call may use. Everything else does not exist for it.
 
     `models` maps each alias to the model that it stands for; an ask without a model means `default_model`, an alias.
+    `interpreters`: whether it may have the code of a model run in an interpreter of the host's.
     """
 
     tools: frozenset[str] = frozenset()
     metrics: frozenset[str] = frozenset()
     models: Mapping[str, str] = field(default_factory=dict[str, str])
     default_model: str = ""
+    interpreters: bool = False
 
     def admit(self, ask: Ask) -> None:
         """Let `ask` pass, with its alias replaced by the model it stands for. Raises AskRefusedError."""
@@ -46,35 +54,40 @@ class Grants:
                 _require_map(ask.args.get("prediction"), "$.prediction")
             case ReverseCommand.LM_COMPLETE | ReverseCommand.LM_STREAM:
                 ask.args = self._admit_model(ask.args)
+            case command if command in _OF_INTERPRETERS and self.interpreters:
+                return
             case _:
                 raise AskRefusedError(FaultKind.UNKNOWN_COMMAND, "that is not offered to a sandboxed program")
 
     def _admit_name(self, ask: Ask, granted: frozenset[str], what: str) -> None:
         name = ask.args.get("name")
-        if not isinstance(name, str) or name not in granted:
-            raise AskRefusedError(FaultKind.NOT_FOUND, f"{what} that this call was not granted", "$.name")
+        if not isinstance(name, str):
+            raise AskRefusedError(FaultKind.INVALID_INPUT, f"{what} without a name", path="$.name")
+        if name not in granted:
+            raise AskRefusedError(FaultKind.NOT_FOUND, f"{what} that this call was not granted")
 
     def _admit_model(self, args: Mapping[str, Any]) -> dict[str, Any]:
         request = _require_map(args.get("request"), "$.request")
         meta = _require_map(args.get("meta", {}), "$.meta")
-        alias = request.get("model", self.default_model)
-        model = self.models.get(alias) if isinstance(alias, str) else None
+        alias = request.get("model", _ANY)
+        named = self.default_model if alias == _ANY and _ANY not in self.models else alias
+        model = self.models.get(named) if isinstance(named, str) else None
         if model is None:
-            raise AskRefusedError(
-                FaultKind.NOT_FOUND, "a model that this call was not granted", "$.request.model"
-            )
+            what = "a model that this call was not granted"
+            raise AskRefusedError(FaultKind.LM_ERROR, what, code="unsupported_model")
         if (problem := check_lm_request(request)) is not None:
-            raise AskRefusedError(FaultKind.INVALID_INPUT, problem.what, problem.path)
-        rollout = meta.get("rollout_id")
-        if not (rollout is None or (isinstance(rollout, int) and not isinstance(rollout, bool))):
-            raise AskRefusedError(
-                FaultKind.INVALID_INPUT, "a rollout_id that is no integer", "$.meta.rollout_id"
-            )
-        told = {"model": model} if rollout is None else {"model": model, "rollout_id": rollout}
+            raise AskRefusedError(FaultKind.INVALID_INPUT, problem.what, path=problem.path)
+        told: dict[str, Any] = {"model": model}
+        for name in _SAMPLING:
+            if (number := meta.get(name)) is not None:
+                if not isinstance(number, int) or isinstance(number, bool):
+                    what = f"a {name} that is no integer"
+                    raise AskRefusedError(FaultKind.INVALID_INPUT, what, path=f"$.meta.{name}")
+                told[name] = number
         return {**args, "request": {**request, "model": model}, "meta": told}
 
 
 def _require_map(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise AskRefusedError(FaultKind.INVALID_INPUT, "something that is no map", path)
+        raise AskRefusedError(FaultKind.INVALID_INPUT, "something that is no map", path=path)
     return cast("dict[str, Any]", value)

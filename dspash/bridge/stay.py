@@ -97,8 +97,8 @@ class Stay:
         if self.worker.open_asks > MOST_OPEN_ASKS:
             raise AskRefusedError(FaultKind.UNAVAILABLE, f"more than {MOST_OPEN_ASKS} requests at a time")
         self.order.grants.admit(ask)
-        if self.worker.budget is not None:
-            self.worker.budget.allow(FRAMES_AN_ASK)
+        if self.worker.budget is not None and (is_lm or ask.command == ReverseCommand.TOOL_CALL):
+            self.worker.budget.allow(FRAMES_AN_ASK)  # these have budgets of their own
 
     def overran(self, overrun: Overrun) -> None:
         """A limit was passed: that is the end of the call."""

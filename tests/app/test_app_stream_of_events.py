@@ -22,7 +22,7 @@ class Scene:
     """A stream, and the call that it follows."""
 
     def __init__(self) -> None:
-        self.stream: Stream[Any] = Stream(EventKind.ITEM, str.upper, lambda result: ("result", result))
+        self.stream: Stream[Any] = Stream(EventKind.ITEM, str.upper, lambda _call, result: ("result", result))
         self.call = Call("execute", {}, CallOptions(60.0, on_event=self.stream.take), not_after=math.inf)
         self.stream.follow(self.call)
         self._seq = 0

@@ -344,9 +344,9 @@ def test_faults_in_some_calls_touch_none_beside_them(sandbox: Sandbox) -> None:
     [
         ("tool.call", {"name": "delete_everything", "args": {}}, "not_found"),
         ("tool.call", {"name": "echo", "args": [1]}, "invalid_input"),
-        ("tool.call", {"name": 7}, "not_found"),
+        ("tool.call", {"name": 7}, "invalid_input"),
         ("metric.call", {"name": "m", "example": {}, "prediction": {}}, "not_found"),
-        ("lm.complete", {"request": {**LM_REQUEST, "model": "expensive"}}, "not_found"),
+        ("lm.complete", {"request": {**LM_REQUEST, "model": "expensive"}}, "lm_error"),
         ("lm.complete", {"request": {**LM_REQUEST, "api_key": "x"}}, "invalid_input"),
         ("lm.complete", {"request": {"messages": "hi"}}, "invalid_input"),
         ("lm.complete", {"request": LM_REQUEST, "meta": {"rollout_id": "x"}}, "invalid_input"),

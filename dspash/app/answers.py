@@ -1,0 +1,55 @@
+"""Answers: what workers have answered, read as from somebody who is not trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+from dspash.app.prediction import Prediction
+from dspash.app.runnable import Token
+from dspash.bridge import Call
+from dspash.errors import ProtocolError
+
+__all__ = ["list_of", "map_of", "number_of", "read_prediction", "read_token"]
+
+
+def read_prediction(call: Call, answer: Any) -> Prediction:
+    """The prediction in the answer to `call`, with what is known of the call. Raises ProtocolError."""
+    answered = map_of(answer, "the answer")
+    usage_of_lm = answered.get("usage")
+    return Prediction(
+        map_of(answered.get("fields"), "the output fields"),
+        None if usage_of_lm is None else map_of(usage_of_lm, "the usage of models"),
+        usage=call.usage,
+        isolation=call.isolation,
+        files=call.files,
+    )
+
+
+def read_token(item: Any) -> Token:
+    """The token in an event of a worker's. Raises ProtocolError."""
+    told = map_of(item, "a streamed item")
+    field = told.get("field")
+    return Token(field if isinstance(field, str) else None, str(told.get("text", "")))
+
+
+def map_of(value: Any, what: str) -> Mapping[str, Any]:
+    """A map with texts for keys."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in cast("dict[Any, Any]", value)):
+        raise ProtocolError(f"{what} should be a map")
+    return cast("dict[str, Any]", value)
+
+
+def list_of(value: Any, what: str) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise ProtocolError(f"{what} should be a list")
+    return cast("list[Any]", value)
+
+
+def number_of(value: Any, what: str) -> float:
+    """A number that is finite."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ProtocolError(f"{what} should be a number")
+    return float(value)
