@@ -1,4 +1,4 @@
-"""Command line: `scripts/bench bridge` and `scripts/bench faults`."""
+"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.console import Console
 
 from benchmarks.bridge_run import run_bridge
 from benchmarks.faults_run import run_faults
+from benchmarks.fuzz import Campaign
+from benchmarks.fuzz_run import run_fuzz
 from benchmarks.measures.catalogue import MEASURES
 from benchmarks.peers.roster import CONTESTANTS
 from benchmarks.scale import FULL, QUICK
@@ -22,6 +24,8 @@ __all__ = ["main"]
 _FILE_WIDTH: Final = 160  # of tables that go into a file or a pipe
 _STEPS: Final = 10_000
 _QUICK_STEPS: Final = 300
+_FRAMES: Final = 1_000_000
+_QUICK_FRAMES: Final = 10_000
 _LEAK_CALLS: Final = 20_000
 _LEAK_RESTARTS: Final = 200
 
@@ -58,6 +62,16 @@ def _faults(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _fuzz(given: argparse.Namespace) -> int:
+    frames = given.frames or (_QUICK_FRAMES if given.quick else _FRAMES)
+    run = run_fuzz(
+        console=Console(stderr=True), campaign=Campaign(seed=given.seed, frames=frames, only=given.only)
+    )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -72,7 +86,7 @@ def _write_json(path: Path | None, report: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
-    commands = parser.add_subparsers(required=True, metavar="bridge|faults")
+    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     shared.add_argument("--quick", action="store_true", help="show that it runs; too few samples to quote")
@@ -94,4 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     faults.add_argument("--steps", type=int, help=f"of the storm ({_STEPS})")
     faults.set_defaults(run=_faults)
+
+    fuzz = commands.add_parser("fuzz", parents=[shared], help="hostile frames against the host's reader")
+    fuzz.add_argument("--seed", type=int, default=1, help="the same seed draws the same frames (1)")
+    fuzz.add_argument("--frames", type=int, help=f"to be read ({_FRAMES})")
+    fuzz.add_argument("--only", type=int, metavar="TRIAL", help="run this trial of the seed alone")
+    fuzz.set_defaults(run=_fuzz)
     return parser

@@ -26,10 +26,10 @@ RESOURCES: Final = (
         "the same, in pieces that no single request shows",
         """
         def attempt(planted):
-            return len([bytes(1 << 16) + bytes([n % 256]) for n in range(6 << 10)])
+            return len([bytes(1 << 16) + bytes([n % 256]) for n in range(8 << 10)])
         """,
         proof=Proof.SAID,
-        limits={"memory_mb": 192},
+        limits={"memory_mb": 256},
     ),
     Attempt(
         "memory_that_is_shared",
