@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from loguru import logger
 
+from dspash.bridge.examination import Examinations
 from dspash.bridge.zygote import Zygote, ZygoteState
 from dspash.errors import DspashError
-from dspash.supervision import Intensity
+from dspash.supervision import Intensity, StartFailed
 
 if TYPE_CHECKING:
     import socket
@@ -70,6 +72,7 @@ class Nursery:
         self._boot_timeout_s = boot_timeout_s
         self._kinds: dict[ZygoteSpec, _Kind] = {}
         self._leaving: list[Zygote] = []
+        self._examinations = Examinations(pump, mailbox)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -87,7 +90,8 @@ class Nursery:
         self, spec: ZygoteSpec, plan: ConfinementPlan, on_started: OnStarted, on_failed: OnFailed
     ) -> None:
         """Have a worker forked. `on_started` is given it, being born, and our end of its channel: at once if a zygote is
-        up, otherwise when one is. What is sent on the channel waits there for the worker.
+        up, otherwise when one is. What is sent on the channel waits there for the worker. The first of a kind of sandbox
+        also waits until another like it was examined.
 
         `on_failed` is given an OSError when the machine lacks something, NoZygoteError when no zygote comes up, and what
         `zygote_command` raises. A birth that fails later is told as the worker's end.
@@ -96,7 +100,7 @@ class Nursery:
         birth = _Birth(plan, on_started, on_failed)
         if kind.present is None:
             self._start(spec, kind, birth)
-        elif kind.present.state is ZygoteState.UP:
+        elif kind.present.state is ZygoteState.UP and not self._examinations.are_due(spec):
             self._fork(kind, kind.present, birth)
         else:
             kind.waiting.append(birth)
@@ -104,6 +108,7 @@ class Nursery:
     def close(self) -> None:
         """End every zygote and with it its workers; what waits is forgotten."""
         self._closed = True
+        self._examinations.close()
         for zygote in self.zygotes:
             zygote.close()
         self._kinds.clear()
@@ -166,8 +171,33 @@ class Nursery:
             if before is not None:
                 self._leaving.append(before)
                 before.quit()
+        if self._examinations.are_due(zygote.spec):
+            try:
+                self._examinations.begin(zygote, functools.partial(self._on_examined, zygote))
+            except (OSError, DspashError) as error:
+                self._refuse(kind, zygote, error)
+        else:
+            self._serve_waiting(kind, zygote)
+
+    def _serve_waiting(self, kind: _Kind, zygote: Zygote) -> None:
         while kind.waiting and zygote.state is ZygoteState.UP:
             self._fork(kind, zygote, kind.waiting.popleft())
+
+    def _on_examined(self, zygote: Zygote, problem: DspashError | None) -> None:
+        kind = self._kinds[zygote.spec]
+        if zygote is not kind.present or zygote.state is not ZygoteState.UP:
+            return  # it died meanwhile; another takes its place, and is examined
+        if problem is None:
+            self._serve_waiting(kind, zygote)
+        else:
+            self._refuse(kind, zygote, problem)
+
+    def _refuse(self, kind: _Kind, zygote: Zygote, problem: Exception) -> None:
+        """Workers of this kind are not confined, or nobody knows: let nothing run in them."""
+        waiting, kind.waiting = kind.waiting, deque()
+        for birth in waiting:
+            birth.on_failed(problem)
+        zygote.kill(StartFailed(str(problem)))
 
     def _on_gone(self, zygote: Zygote) -> None:
         if zygote in self._leaving:
