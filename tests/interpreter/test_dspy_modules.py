@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -120,7 +120,9 @@ def test_rlm_calls_models_and_tools_from_the_code(factory: Any, saying: Any) -> 
         ),
         step("SUBMIT(str(found['a']) + said)"),
     )
-    program = dspy.RLM("query -> answer", tools=[lookup], interpreter_factory=factory, sub_lm=Echo())
+    program = dspy.RLM(
+        "query -> answer", tools=[lookup], interpreter_factory=factory, sub_lm=cast("Any", Echo())
+    )
     answer = program(query="?").answer
     assert answer == "3echo say"
 
