@@ -5,7 +5,22 @@ Linux only, and nothing of DSPy: a zygote imports it before it forks.
 
 from __future__ import annotations
 
-from dspash_worker.confinement.confine import Applied, confine, enter_namespaces, install_outer, prepare
+from dspash_worker.confinement.confine import (
+    Applied,
+    Prepared,
+    confine,
+    enter_namespaces,
+    install_outer,
+    prepare,
+)
 from dspash_worker.confinement.errors import ConfinementError
 
-__all__ = ["Applied", "ConfinementError", "confine", "enter_namespaces", "install_outer", "prepare"]
+__all__ = [
+    "Applied",
+    "ConfinementError",
+    "Prepared",
+    "confine",
+    "enter_namespaces",
+    "install_outer",
+    "prepare",
+]

@@ -16,12 +16,13 @@ from dspash_worker.confinement import (
     namespaces,
     rlimits,
     seccomp,
-    session,
     signals,
+    surroundings,
 )
 from dspash_worker.confinement.errors import ConfinementError
+from dspash_worker.confinement.landlock import Rules
 
-__all__ = ["Applied", "confine", "enter_namespaces", "install_outer", "prepare"]
+__all__ = ["Applied", "Prepared", "confine", "enter_namespaces", "install_outer", "prepare"]
 
 _FIRST_OF_ITS_NAMESPACE: Final = 1
 
@@ -34,12 +35,36 @@ class Applied:
     landlock_abi: int
 
 
-def prepare() -> None:
-    """Make in the zygote what each of its forks would make for itself: the filter of a worker that is PID 1.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a zygote has made for all workers whose plans name the same paths and layers, so that none need make it."""
 
-    Raises OSError where workers cannot be confined.
+    rules: Rules | None
+    program: bytes | None
+
+    def close(self) -> None:
+        """Give back what it holds open."""
+        if self.rules is not None:
+            self.rules.close()
+
+
+_NOTHING: Final = Prepared(None, None)
+
+
+def prepare(plan: ConfinementPlan) -> Prepared:
+    """Make what can be made before the fork: the paths for Landlock, opened, and the filter where the pid is known.
+
+    For plans that differ from this in scratch, limits and options only. Close it in the end. Raises ConfinementError.
     """
-    seccomp.inner_program(pid=_FIRST_OF_ITS_NAMESPACE, own_mounts=True)
+    program, rules = None, None
+    try:
+        if Layer.SECCOMP in plan.layers and Layer.NAMESPACES in plan.layers:
+            program = _make_program(plan, _FIRST_OF_ITS_NAMESPACE)
+        if Layer.LANDLOCK in plan.layers:
+            rules = _open_rules(plan)
+    except OSError as error:
+        raise ConfinementError("prepare", error) from error
+    return Prepared(rules, program)
 
 
 def install_outer() -> None:
@@ -65,45 +90,51 @@ def confine(
     *,
     channel: int,
     stderr: int,
+    prepared: Prepared | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Applied:
     """Put the plan's layers around this process, for good, before it reads its first untrusted byte.
 
     `channel` and `stderr` are the descriptors it keeps: as 3, and as 1 and 2. All its threads, which should be one,
-    are confined alike. `on_step` is called with the name of each step done. Once it returns, /proc is empty, other
-    programs cannot be started, and all that can be written is `plan.scratch`, which is the working folder.
+    are confined alike. `prepared` is for this plan. `on_step` is called with the name of each step done. Once it returns, /proc is empty, other programs cannot be started, and
+    all that can be written is `plan.scratch`, which is the working folder.
 
     Raises ConfinementError, naming the step: the process is then half confined, and only to be ended.
     """
-    done = on_step or (lambda _step: None)
-    abi = 0
+    prepared = prepared or _NOTHING
+    abi, ruleset = 0, None
 
-    def restrict_files() -> None:
-        nonlocal abi
-        abi = landlock.restrict(
-            readable=plan.readable,
-            devices=plan.devices,
-            scratch=plan.scratch,
-            read_only_mounts=Layer.MOUNTS in plan.layers,
-        )
+    def make_ruleset() -> None:
+        nonlocal abi, ruleset
+        rules = prepared.rules or _open_rules(plan)  # which the next step closes
+        abi, ruleset = rules.abi, landlock.make_ruleset(rules)
+
+    def filter_calls() -> None:
+        seccomp.install(prepared.program or _make_program(plan, os.getpid()))
 
     steps: tuple[tuple[str, bool, Callable[[], None]], ...] = (
         ("plan", True, lambda: _check(plan)),
-        ("descriptors", True, lambda: descriptors.keep_only(channel=channel, stderr=stderr)),
+        (Layer.LANDLOCK, Layer.LANDLOCK in plan.layers, make_ruleset),
+        ("descriptors", True, lambda: descriptors.keep_only(channel=channel, stderr=stderr, ruleset=ruleset)),
         ("signals", True, signals.reset),
         (Layer.MOUNTS, Layer.MOUNTS in plan.layers, lambda: _settle_mounts(plan)),
-        ("session", True, lambda: session.begin(plan.scratch, os.environ)),
+        ("surroundings", True, lambda: surroundings.settle(plan.scratch, os.environ)),
         (Layer.RLIMITS, Layer.RLIMITS in plan.layers, lambda: _limit(plan)),
         ("no_new_privileges", True, capabilities.forbid_new_privileges),
-        (Layer.LANDLOCK, Layer.LANDLOCK in plan.layers, restrict_files),
+        (
+            Layer.LANDLOCK,
+            Layer.LANDLOCK in plan.layers,
+            lambda: landlock.restrict(descriptors.RULESET, abi, scratch=plan.scratch),
+        ),
         (Layer.CAPABILITIES, Layer.CAPABILITIES in plan.layers, capabilities.drop_all),
         (Layer.NONDUMPABLE, Layer.NONDUMPABLE in plan.layers, capabilities.make_nondumpable),
-        (Layer.SECCOMP, Layer.SECCOMP in plan.layers, lambda: _filter(plan)),
+        (Layer.SECCOMP, Layer.SECCOMP in plan.layers, filter_calls),
     )
     for name, wanted, act in steps:
         if wanted:
             _do(name, act)
-            done(name)
+            if on_step is not None:
+                on_step(name)
     return Applied(tuple(layer for layer in Layer if layer in plan.layers), abi)
 
 
@@ -122,6 +153,16 @@ def _check(plan: ConfinementPlan) -> None:
         raise ValueError("mounts of its own take namespaces of its own")
 
 
+def _open_rules(plan: ConfinementPlan) -> Rules:
+    return landlock.open_rules(
+        readable=plan.readable, devices=plan.devices, read_only_mounts=Layer.MOUNTS in plan.layers
+    )
+
+
+def _make_program(plan: ConfinementPlan, pid: int) -> bytes:
+    return seccomp.inner_program(pid=pid, own_mounts=Layer.MOUNTS in plan.layers)
+
+
 def _settle_mounts(plan: ConfinementPlan) -> None:
     limits = plan.limits
     mounts.settle(plan.scratch, scratch_bytes=limits.scratch_bytes, scratch_inodes=limits.scratch_inodes)
@@ -129,8 +170,3 @@ def _settle_mounts(plan: ConfinementPlan) -> None:
 
 def _limit(plan: ConfinementPlan) -> None:
     rlimits.apply(plan.limits, own_users=Layer.NAMESPACES in plan.layers)
-
-
-def _filter(plan: ConfinementPlan) -> None:
-    program = seccomp.inner_program(pid=os.getpid(), own_mounts=Layer.MOUNTS in plan.layers)
-    seccomp.install(program)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntFlag
 from typing import Final
 
 from dspash_worker.confinement import kernel
 
-__all__ = ["FileAccess", "handled_files", "restrict"]
+__all__ = ["FileAccess", "Rules", "handled_files", "make_ruleset", "open_rules", "required_abi", "restrict"]
 
 
 class FileAccess(IntFlag):
@@ -59,7 +61,10 @@ _OF_A_FILE: Final = FileAccess.READ_FILE | FileAccess.WRITE_FILE | FileAccess.TR
 _LEAST_ALONE: Final = 3
 """The ABI from which Landlock alone keeps a file from being emptied by truncate(2)."""
 
+_LINUX_WITH: Final = {1: "5.13", _LEAST_ALONE: "6.2"}
 
+
+@functools.cache
 def handled_files(abi: int) -> FileAccess:
     """Return every access to files that this version of Landlock knows, all of which are denied unless allowed."""
     handled = _FIRST
@@ -69,44 +74,74 @@ def handled_files(abi: int) -> FileAccess:
     return handled
 
 
-def restrict(*, readable: Iterable[str], devices: Iterable[str], scratch: str, read_only_mounts: bool) -> int:
-    """Leave this thread these paths and no others, no TCP, and no abstract socket or process outside; return the ABI.
+def required_abi(*, read_only_mounts: bool) -> int:
+    """Return the oldest version of Landlock that confines a worker."""
+    return 1 if read_only_mounts else _LEAST_ALONE
 
-    It stops neither stat nor connecting to a socket's path, and no change of mode or time: mounts and seccomp do.
-    Needs no_new_privs, and is for good. Raises OSError, with the path if there is one.
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The paths that workers may open apart from their scratch, held open, and Landlock's ABI.
+
+    Rules go by inodes: those of the zygote are right for all its workers, whatever they mount elsewhere.
     """
-    abi = kernel.landlock_abi()
-    if abi == 0:
+
+    abi: int
+    allowed: tuple[kernel.PathRule, ...]
+
+    def close(self) -> None:
+        """Let go of the paths."""
+        for rule in self.allowed:
+            os.close(rule.descriptor)
+
+
+def open_rules(*, readable: Iterable[str], devices: Iterable[str], read_only_mounts: bool) -> Rules:
+    """Return the rules for a worker with these paths. Raises OSError, with the path if there is one."""
+    abi, least = kernel.landlock_abi(), required_abi(read_only_mounts=read_only_mounts)
+    if abi < least:
         raise OSError(
-            "this kernel has no Landlock: it takes Linux 5.13, with landlock among its security modules (lsm=)"
-        )
-    if abi < _LEAST_ALONE and not read_only_mounts:
-        raise OSError(
-            f"Landlock's ABI is {abi}; without mounts of its own a worker needs {_LEAST_ALONE} (Linux 6.2)"
+            f"the kernel's Landlock has ABI {abi}, a worker here needs {least}: Linux "
+            f"{_LINUX_WITH[least]}, with landlock among its security modules (lsm=)"
         )
     files = handled_files(abi)
+    rules: list[kernel.PathRule] = []
+    try:
+        rules += [_rule(path, _READABLE & files) for path in readable]
+        rules += [_rule(path, _DEVICE & files) for path in devices]
+    except OSError:
+        Rules(abi, tuple(rules)).close()
+        raise
+    return Rules(abi, tuple(rules))
+
+
+def make_ruleset(rules: Rules) -> int:
+    """Return the descriptor of a ruleset with these rules, which forbids all that Landlock knows of. Raises OSError."""
     ruleset = kernel.create_landlock_ruleset(
-        files=files,
-        network=_BIND_AND_CONNECT_TCP if abi >= 4 else 0,
-        scopes=_ABSTRACT_SOCKETS_AND_SIGNALS if abi >= 6 else 0,
+        files=handled_files(rules.abi),
+        network=_BIND_AND_CONNECT_TCP if rules.abi >= 4 else 0,
+        scopes=_ABSTRACT_SOCKETS_AND_SIGNALS if rules.abi >= 6 else 0,
     )
-    try:
-        for path in readable:
-            _allow(ruleset, path, _READABLE & files)
-        for path in devices:
-            _allow(ruleset, path, _DEVICE & files)
-        _allow(ruleset, scratch, _SCRATCH & files)
-        kernel.restrict_to_landlock(ruleset, _NO_AUDIT if abi >= 7 else 0)
-    finally:
-        os.close(ruleset)
-    return abi
+    for rule in rules.allowed:
+        kernel.add_landlock_rule(ruleset, rule)
+    return ruleset
 
 
-def _allow(ruleset: int, path: str, access: FileAccess) -> None:
+def restrict(ruleset: int, abi: int, *, scratch: str) -> None:
+    """Leave this thread the ruleset's paths and `scratch`, for good; no TCP, and nothing outside by abstract socket or
+    signal. The ruleset is closed.
+
+    That stops neither stat nor connecting to a socket's path, and no change of mode or time: mounts and seccomp do.
+    Needs no_new_privs. Raises OSError.
+    """
+    rule = _rule(scratch, _SCRATCH & handled_files(abi))
+    kernel.add_landlock_rule(ruleset, rule)
+    os.close(rule.descriptor)
+    kernel.restrict_to_landlock(ruleset, _NO_AUDIT if abi >= 7 else 0)
+    os.close(ruleset)
+
+
+def _rule(path: str, access: FileAccess) -> kernel.PathRule:
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            access &= _OF_A_FILE  # the kernel refuses what only folders have
-        kernel.add_landlock_path(ruleset, descriptor, access)
-    finally:
-        os.close(descriptor)
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        access &= _OF_A_FILE  # the kernel refuses what only folders have
+    return kernel.PathRule(int(access), descriptor)

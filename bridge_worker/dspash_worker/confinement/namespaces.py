@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 from typing import Final
 
 from dspash_worker.confinement import kernel
@@ -32,10 +31,13 @@ _ALL: Final = (
     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 )
 
-_COUNTED: Final = ("user", "mnt", "net", "pid", "ipc", "uts", "cgroup", "time")
-"""The kinds whose number /proc/sys/user limits, for each user namespace."""
+_PROCESS: Final = "/proc/self"
+_LIMITS: Final = "/proc/sys/user"
+_COUNTED: Final = tuple(
+    f"max_{kind}_namespaces" for kind in ("user", "mnt", "net", "pid", "ipc", "uts", "cgroup", "time")
+)
+"""The limits on how many namespaces of a kind a user namespace, and those below it, may have."""
 
-_PROC: Final = Path("/proc")
 _PR_SET_DUMPABLE: Final = 4
 
 _CAUSES: Final = {
@@ -60,22 +62,35 @@ def enter_new() -> None:
         kernel.unshare(_ALL)
     except OSError as error:
         raise _explained(error) from None
-    _write(_PROC / "self/setgroups", "deny")  # the kernel's condition for mapping a group without privilege
-    _write(_PROC / "self/uid_map", f"{uid} {uid} 1")
-    _write(_PROC / "self/gid_map", f"{gid} {gid} 1")
-    for kind in _COUNTED:
-        _write(_PROC / f"sys/user/max_{kind}_namespaces", "0")
+    # The kernel's condition for mapping a group without privilege is that setgroups is denied.
+    maps = (
+        ("setgroups", b"deny"),
+        ("uid_map", b"%d %d 1" % (uid, uid)),
+        ("gid_map", b"%d %d 1" % (gid, gid)),
+    )
+    _write_each(_PROCESS, maps)
+    _write_each(_LIMITS, tuple((name, b"0") for name in _COUNTED))
 
 
-def _write(path: Path, text: str) -> None:
-    """Write in one system call, as the kernel wants for these files. Raises OSError with the path."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+def _write_each(folder: str, contents: tuple[tuple[str, bytes], ...]) -> None:
+    """Write files of /proc, each in the one system call that the kernel wants. Raises OSError with the path."""
+    here = os.open(folder, os.O_PATH | os.O_CLOEXEC)
     try:
-        os.write(descriptor, text.encode())
-    except OSError as error:
-        raise OSError(error.errno, f"write {text!r}: {error.strerror}", str(path)) from None
+        for name, content in contents:
+            _write(here, folder, name, content)
     finally:
-        os.close(descriptor)
+        os.close(here)
+
+
+def _write(here: int, folder: str, name: str, content: bytes) -> None:
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=here)
+        try:
+            os.write(descriptor, content)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, f"write {content!r}: {error.strerror}", f"{folder}/{name}") from None
 
 
 def _explained(error: OSError) -> OSError:

@@ -24,6 +24,7 @@ from dspash_worker.confinement.namespaces import CLONE_NEWNS
 NOBODY = 65534
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.syscall.restype = ctypes.c_long
 
 
 def syscall(name: str, *arguments: Any) -> int:
@@ -61,41 +62,30 @@ def run(code: str) -> dict[str, Any]:
         }
 
 
-def live(request: dict[str, Any], channel: int, stderr: int) -> NoReturn:
-    """Be the worker."""
-    try:
-        plan = ConfinementPlan.from_map(request["plan"])
-        try:
-            if request["outer"]:
-                confinement.install_outer()
-            applied = confinement.confine(plan, channel=channel, stderr=stderr)
-        except confinement.ConfinementError as error:
-            report = {"unconfined": str(error), "step": error.step, "errno": error.errno}
-            os.write(channel, json.dumps(report).encode() + b"\n")
-            os._exit(7)
-        send({"layers": applied.layers, "landlock_abi": applied.landlock_abi})
-        send(run(request["code"]))
-    finally:
-        os._exit(0)
-
-
 def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> NoReturn:
     """Be the process between server and worker: make the namespaces, fork the worker, tell how it ended."""
     try:
-        confinement.enter_namespaces(ConfinementPlan.from_map(request["plan"]))
+        plan = ConfinementPlan.from_map(request["plan"])
+        prepared = confinement.prepare(plan) if request["prepared"] else None
+        confinement.enter_namespaces(plan)
+        worker = os.fork()
+        if worker:
+            os.close(channel)
+            os.close(stderr)
+            os.write(status, f"{worker}\n".encode())
+            os.write(status, f"{os.waitpid(worker, 0)[1]}\n".encode())
+            os._exit(0)
+        os.close(status)
+        if request["outer"]:
+            confinement.install_outer()
+        applied = confinement.confine(plan, channel=channel, stderr=stderr, prepared=prepared)
+        send({"layers": applied.layers, "landlock_abi": applied.landlock_abi})
+        send(run(request["code"]))
     except confinement.ConfinementError as error:
         report = {"unconfined": str(error), "step": error.step, "errno": error.errno}
         os.write(channel, json.dumps(report).encode() + b"\n")
-        os._exit(7)
-    worker = os.fork()
-    if worker == 0:
-        os.close(status)
-        live(request, channel, stderr)
-    os.close(channel)
-    os.close(stderr)
-    os.write(status, f"{worker}\n".encode())
-    os.write(status, f"{os.waitpid(worker, 0)[1]}\n".encode())
-    os._exit(0)
+    finally:
+        os._exit(0)
 
 
 def make_reachable(paths: Iterable[Path]) -> None:
@@ -125,7 +115,6 @@ def peek(pid: int) -> int:
 def main() -> None:
     """Serve until the control socket closes."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    confinement.prepare()
     if os.getuid() == 0:
         make_reachable(dict.fromkeys(Path(path) for path in (sys.base_prefix, sys.prefix)))
         os.setgroups([])

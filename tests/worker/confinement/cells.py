@@ -149,18 +149,18 @@ class CellServer:
         self._started: list[Cell] = []
         with theirs:
             command = [sys.executable, "-I", "-B", str(SERVER), str(theirs.fileno())]
-            environment = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "DSPASH_SECRET": "of the host"}
+            environment = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=environment, cwd="/", stdin=subprocess.DEVNULL
             )
 
-    def start(self, code: str, plan: ConfinementPlan, *, outer: bool = False) -> Cell:
+    def start(self, code: str, plan: ConfinementPlan, *, outer: bool = False, prepared: bool = True) -> Cell:
         """Fork a cell that runs the `attempt` which the code defines. Raises NotConfinedError."""
         ours, channel = socket.socketpair()
         ours.settimeout(BOUND_S)
         printed, stderr = os.pipe()
         status, status_end = os.pipe()
-        request = {"plan": plan.to_map(), "code": code, "outer": outer}
+        request = {"plan": plan.to_map(), "code": code, "outer": outer, "prepared": prepared}
         with channel:
             descriptors = [channel.fileno(), stderr, status_end]
             socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
@@ -169,9 +169,9 @@ class CellServer:
         self._started.append(cell := Cell(ours, printed, status))
         return cell
 
-    def run(self, code: str, plan: ConfinementPlan, *, outer: bool = False) -> Outcome:
+    def run(self, code: str, plan: ConfinementPlan, *, outer: bool = False, prepared: bool = True) -> Outcome:
         """Fork a cell and wait for its end."""
-        return self.start(code, plan, outer=outer).outcome()
+        return self.start(code, plan, outer=outer, prepared=prepared).outcome()
 
     def peek(self, pid: int) -> int:
         """Have the server, which is of the same user, try to open a cell's memory. Returns 0 or the errno."""

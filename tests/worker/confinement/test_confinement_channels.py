@@ -345,12 +345,17 @@ def test_what_is_printed_goes_to_the_workers_own_pipe(cells: CellServer, scratch
     assert cells.run(code, strict_plan(scratch)).printed == "out\nerr\nraw"
 
 
-def test_the_hosts_variables_are_gone(cells: CellServer, scratch: Path) -> None:
-    code = "def attempt():\n import os, tempfile\n return [dict(os.environ), tempfile.gettempdir(), os.getcwd(), os.umask(0)]"
-    environment, temporary, folder, umask = cells.run(code, strict_plan(scratch)).value
-    assert not [name for name in environment if name.startswith("DSPASH_")]
-    assert {environment[name] for name in ("HOME", "TMPDIR", "PWD")} == {str(scratch)}
-    assert (temporary, folder, umask) == (str(scratch), str(scratch), 0o077)
+def test_a_worker_is_in_its_scratch_and_in_a_process_group_of_its_own(
+    cells: CellServer, scratch: Path
+) -> None:
+    code = """
+def attempt():
+    import os, tempfile
+    names = [os.environ[name] for name in ("HOME", "TMPDIR", "PWD")]
+    return [names, tempfile.gettempdir(), os.getcwd(), os.umask(0), os.getpgrp()]
+"""
+    here = str(scratch)
+    assert cells.run(code, strict_plan(scratch)).value == [[here] * 3, here, here, 0o077, 1]
 
 
 def test_signals_are_as_in_a_new_python(cells: CellServer, scratch: Path) -> None:

@@ -18,7 +18,7 @@ __all__ = ["inner_program", "install", "outer_program"]
 def inner_program(*, pid: int, own_mounts: bool) -> bytes:
     """Return the filter of a worker, for this machine. Raises OSError where there is none for it.
 
-    Made once: a zygote that has asked for it before leaves it to its forks.
+    Made once in a process and its forks.
     """
     architecture = this_architecture()
     return assemble(decide(inner_policy(pid=pid, own_mounts=own_mounts), architecture))
