@@ -34,7 +34,7 @@ def main() -> NoReturn:
 
     serve_host = learn(Trade(given.trade))
     from dspash_protocol.birth import Up
-    from dspash_worker.confinement import install_outer, prepare
+    from dspash_worker.confinement import install_outer
     from dspash_worker.log import say
     from dspash_worker.versions import find_versions
     from dspash_worker.zygote.brood import Brood
@@ -49,7 +49,6 @@ def main() -> NoReturn:
         say(f"a zygote has one thread, this one has {threads}")
         os._exit(_UNFIT)
     if given.sandbox:
-        prepare()
         install_outer()
     gc.collect()
     gc.freeze()  # what exists now is in every fork: a collector that touched it would copy it
