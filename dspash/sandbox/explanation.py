@@ -14,9 +14,10 @@ __all__ = ["explain"]
 
 _ENOUGH: Final = 15_000  # user namespaces: two a worker, and what desktops and browsers take
 _UNFILTER: Final = (
-    "start the container with a seccomp profile that allows unshare, clone and mount"
+    "start the container with a seccomp profile that allows {calls}"
     " (docker run --security-opt seccomp=unconfined, Kubernetes seccompProfile: Unconfined)"
 )
+_NAMESPACES: Final = _UNFILTER.format(calls="unshare, clone and mount")
 _UNMASK: Final = (
     "let it mount /proc (docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked)"
 )
@@ -91,7 +92,9 @@ def _switched_off(system: System, said: str) -> Problem | None:
 def _masked(system: System, said: str) -> Problem | None:
     if "mount proc" not in said:
         return None
-    return Problem("mounting /proc", f"{_container(system)} masks /proc ({said})", _UNMASK)
+    return Problem(
+        "mounting /proc", f"{_container(system)} masks /proc ({said})", f"{_UNMASK}{_without(system)}"
+    )
 
 
 def _denied(system: System, said: str) -> Problem | None:
@@ -102,7 +105,11 @@ def _denied(system: System, said: str) -> Problem | None:
         cause = f"{APPARMOR}=1, and AppArmor has no profile that allows them to bwrap ({said})"
         return Problem("user namespaces", cause, _PROFILE)
     if system.seccomp_filters:
-        return Problem("user namespaces", f"{_container(system)} forbids them ({said})", _UNFILTER)
+        return Problem(
+            "user namespaces",
+            f"{_container(system)} forbids them ({said})",
+            f"{_NAMESPACES}{_without(system)}",
+        )
     way_out = f"look at {USERNS_CLONE}, {MAX_USERNS}, {APPARMOR} and the kernel's CONFIG_USER_NS"
     return Problem("user namespaces", f"the kernel refuses them ({said})", way_out)
 
@@ -118,7 +125,7 @@ def _explain_nesting(system: System, step: str, number: int) -> Problem:
         way_out = f"{shared}, or sysctl -w {APPARMOR}=0"
     elif system.seccomp_filters:
         cause += f"; {_container(system)} filters system calls"
-        way_out = f"{shared}, or {_UNFILTER}"
+        way_out = f"{shared}, or {_NAMESPACES}"
     else:
         way_out = shared
     return Problem("nested user namespace", cause, way_out)
@@ -132,8 +139,19 @@ def _explain_landlock(system: System, number: int) -> Problem:
             "add landlock to the kernel's lsm= boot parameter (what is on: cat /sys/kernel/security/lsm)",
         )
     if system.seccomp_filters:
-        return Problem("Landlock", f"{_container(system)} refuses its system calls", _UNFILTER)
+        return Problem(
+            "Landlock", f"{_container(system)} refuses its system calls", _UNFILTER.format(calls="landlock_*")
+        )
     return Problem("Landlock", f"the kernel has none ({os.strerror(number)})", "use Linux 5.13 or newer")
+
+
+def _without(system: System) -> str:
+    """What is left to somebody who cannot change the container."""
+    return (
+        ""
+        if system.is_root
+        else f"; or use sandbox={Tier.LANDLOCK.value!r}, which is weaker and needs neither"
+    )
 
 
 def _container(system: System) -> str:
