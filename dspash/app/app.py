@@ -26,6 +26,8 @@ from dspash.bridge import Bridge, BridgeOptions, BridgeStatus
 from dspash.errors import DspashError
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
+from dspash.interpreter.foundry import shared_foundry
+from dspash.interpreter.lent import LentInterpreters
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, EventKind, ReverseCommand
 
@@ -61,9 +63,13 @@ class App:
         self.gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
         capabilities = self.gateway.capabilities(lm).to_map()
         models = Models(self.gateway)
+        self._interpreters = LentInterpreters(
+            shared_foundry, tier=sandbox, limits=limits or Limits(), serve_tool=self._toolbox.serve
+        )
         self._bridge = Bridge(
             options,
             {
+                **self._interpreters.handlers,
                 ReverseCommand.LM_COMPLETE: models.complete,
                 ReverseCommand.LM_STREAM: models.stream,
                 ReverseCommand.TOOL_CALL: self._toolbox.serve,
@@ -102,6 +108,7 @@ class App:
     def close(self) -> None:
         """Fail what is still open with ClosedError and stop everything, within some seconds. Idempotent."""
         self._bridge.close()
+        self._interpreters.end_all()
 
     async def aclose(self) -> None:
         """The same without blocking the event loop."""
