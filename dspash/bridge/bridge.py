@@ -220,6 +220,9 @@ class Bridge:
         self._mailbox.cast(functools.partial(self._supervisor.ready, worker))
         self._serve(worker, self._pool.next_for(worker))
 
+    def worker_told(self, worker: Worker) -> None:
+        """It knows what others have accepted."""
+
     def worker_replied(self, worker: Worker) -> None:
         """A slot is free."""
         following = self._pool.release(worker)

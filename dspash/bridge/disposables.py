@@ -18,6 +18,7 @@ from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
+from dspash.bridge.rehearsal import REHEARSAL
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.bridge.spares import Spares
 from dspash.bridge.status import SandboxStatus
@@ -206,6 +207,18 @@ class Disposables:
         if missing:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
+        if self._spares.is_awaited(cell):
+            self._arrive(worker, cell)
+        else:
+            worker.tell(REHEARSAL)
+
+    def worker_told(self, worker: Worker) -> None:
+        """It has rehearsed, or has taken the definitions of its call."""
+        cell = self._cells.get(worker)
+        if cell is not None and worker in self._asked_at:
+            self._arrive(worker, cell)
+
+    def _arrive(self, worker: Worker, cell: Cell) -> None:
         birth_s = time.monotonic() - self._asked_at.pop(worker, worker.started_at)
         claimant = self._spares.arrived(cell, worker, birth_s)
         if claimant is not None:

@@ -56,6 +56,11 @@ class Spares(Generic[K, W, C]):
         """How many are on the way."""
         return sum(shelf.coming for shelf in list(self._shelves.values()))
 
+    def is_awaited(self, kind: K) -> bool:
+        """Whether somebody waits for one of this kind."""
+        shelf = self._shelves.get(kind)
+        return shelf is not None and bool(shelf.waiting)
+
     def expect(self, kind: K) -> None:
         """Calls for this kind will come."""
         with self._lock:

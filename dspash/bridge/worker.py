@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -63,6 +64,7 @@ class Listener(Protocol):
     """Whom a worker tells what happens; on the thread that reads, so every answer must be quick."""
 
     def worker_ready(self, worker: Worker) -> None: ...
+    def worker_told(self, worker: Worker) -> None: ...
     def worker_replied(self, worker: Worker) -> None: ...
     def worker_asked(self, worker: Worker, ask: Ask) -> None: ...
     def worker_overran(self, worker: Worker, overrun: Overrun) -> None: ...
@@ -178,6 +180,12 @@ class Worker:
     def knows(self, definitions: Definitions) -> bool:
         """Whether these are the definitions that it follows."""
         return self._definitions is definitions
+
+    def tell(self, definitions: Iterable[Definition]) -> None:
+        """Send these requests in one piece; the listener is told when all are answered, however that was."""
+        told = b"".join(self._session.send(self._request_telling(definition)) for definition in definitions)
+        with contextlib.suppress(OSError):  # it is gone
+            self._channel.write(told)
 
     def follow(self, definitions: Definitions) -> None:
         """From now on it is to know these definitions; it has been told none of them."""
@@ -349,6 +357,8 @@ class Worker:
     def _take_other_reply(self, request_id: int, fault: Fault | None) -> None:
         """Take the reply to something that is no pending call."""
         definition = self._told.pop(request_id, None)
+        if definition is not None and not self._told:
+            self.listener.worker_told(self)
         if definition is None:
             self.unmatched_replies += 1
             self._doubt(f"it answers request {request_id}, which is not open")

@@ -124,7 +124,7 @@ def test_items_alone_end_with_the_call_however_that_was(scene: Scene) -> None:
 
 
 def test_a_stream_that_follows_no_call_is_not_iterated() -> None:
-    lonely: Stream[Any] = Stream(EventKind.ITEM, str, str)
+    lonely: Stream[Any] = Stream(EventKind.ITEM, str, lambda _call, result: result)
     lonely.close()
     with pytest.raises(RuntimeError, match="follows a call"):
         next(iter(lonely))

@@ -27,7 +27,9 @@ PASSAGES = ["The tower was designed by Gustave Eiffel."]
 
 @pytest.fixture(scope="module")
 def app() -> Generator[dspash.App]:
-    with dspash.open(workers=2, timeout_s=BOUND_S, cancel_grace_s=0.3, max_restarts=1000) as app:
+    with dspash.open(
+        workers=2, timeout_s=BOUND_S, cancel_grace_s=0.3, max_restarts=1000, sandbox="process"
+    ) as app:
         yield app
 
 
@@ -130,7 +132,7 @@ def test_09_the_death_of_a_worker_is_one_typed_error_and_harms_no_sibling(
         entered.wait(BOUND_S)
         return gate.wait(BOUND_S)
 
-    with dspash.open(workers=2, concurrency=1) as pair:
+    with dspash.open(workers=2, concurrency=1, sandbox="process") as pair:
         held = pair.program("Held", forward_fn="result = {'ok': hold()}", tools=[hold])
         survivor = pair.submit("execute", {"program_id": "Held", "inputs": {}})
         del survivor
@@ -170,7 +172,7 @@ def test_11_a_crash_loop_at_boot_is_bounded_and_says_why(tmp_path: Path) -> None
 
 HOST = """
 import dspash, sys
-app = dspash.open(workers=2)
+app = dspash.open(workers=2, sandbox="process")
 SPINS = {
     "Python": "import subprocess, sys\\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
               " start_new_session=True)\\nwhile True: pass",
@@ -222,7 +224,7 @@ def test_13_a_program_that_swallows_exits_is_cancelled_all_the_same(app: dspash.
 
 
 def test_14_a_tool_calls_a_program_that_calls_a_tool_in_one_worker_with_one_slot() -> None:
-    with dspash.open(workers=1, concurrency=1) as narrow:
+    with dspash.open(workers=1, concurrency=1, sandbox="process") as narrow:
         inner = narrow.program("Inner", forward_fn="result = {'n': add(n=n)}", tools={"add": lambda n: n + 1})
         middle = narrow.program(
             "Middle", forward_fn="result = {'n': go(n=n)}", tools={"go": lambda n: inner(n=n).n}
@@ -241,7 +243,7 @@ def test_14_the_sync_api_works_on_a_running_loop(app: dspash.App) -> None:
 
 
 def test_15_a_worker_that_holds_the_gil_is_not_taken_for_hung() -> None:
-    with dspash.open(heartbeat_s=0.3) as patient:
+    with dspash.open(heartbeat_s=0.3, sandbox="process") as patient:
         spin = patient.program(
             "Spin", forward_fn="import re\nre.match('(a+)+$', 'a' * 26 + 'b')\nresult = {'n': 1}"
         )
@@ -250,7 +252,7 @@ def test_15_a_worker_that_holds_the_gil_is_not_taken_for_hung() -> None:
 
 
 def test_15_a_worker_that_is_stopped_is_replaced_and_its_call_told() -> None:
-    with dspash.open(heartbeat_s=0.2, max_restarts=10) as watched:
+    with dspash.open(heartbeat_s=0.2, max_restarts=10, sandbox="process") as watched:
         held = watched.program("Held", forward_fn="import time\ntime.sleep(60)\nresult = {}")
         future = watched.submit("execute", {"program_id": held.id, "inputs": {}})
         os.kill(busy_worker(watched), signal.SIGSTOP)

@@ -29,7 +29,7 @@ class Bridge(Contestant):
 
     def start(self) -> None:
         # Its worker is killed again and again, which is no reason to give up here.
-        self._app = dspash.open(workers=1, lm="offline", max_restarts=1_000)
+        self._app = dspash.open(workers=1, lm="offline", max_restarts=1_000, sandbox="process")
 
     def close(self) -> None:
         self._app.close()

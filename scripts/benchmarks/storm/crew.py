@@ -54,6 +54,7 @@ class Crew:
         self._app = dspash.open(
             workers=WORKERS,
             lm="offline",
+            sandbox="process",
             max_frame=MAX_FRAME,
             cancel_grace_s=0.2,
             retire_grace_s=1.0,
