@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -123,8 +124,9 @@ class _Range:
 
     def __init__(self) -> None:
         self._logged: list[str] = []
-        self._sink = logger.add(self._note, level="ERROR")
-        logger.enable("dspash")  # what it logs as a defect is one
+        # What the bridge logs as a defect is one. Nothing else of what it logs is shown: a frame makes a line or two.
+        logger.configure(handlers=[{"sink": self._note, "level": "ERROR"}])
+        logger.enable("dspash")
         self._pump = Pump("fuzzed")
         self._asks = AskServer({ReverseCommand.TOOL_CALL: _add, ReverseCommand.LM_COMPLETE: _add})
         self._neighbour = _Neighbour(self._pump, self._asks)
@@ -161,7 +163,7 @@ class _Range:
         if not self._pump.close(timeout_s=BOUND_S):
             broken.append("the pump's thread does not end")
         logger.disable("dspash")
-        logger.remove(self._sink)
+        logger.configure(handlers=[{"sink": sys.stderr}])
         return broken
 
 
