@@ -54,11 +54,13 @@ def bubblewrap_arguments(
     environment: Mapping[str, str],
     scratch_bytes: int,
     info: int,
+    nests: bool,
     place_of: Callable[[str], str] = str,
 ) -> list[str]:
     """Everything before the command. `place_of` says where a source is reached from: itself, or where it was staged.
 
-    `info` is the descriptor that bubblewrap tells its child's pid on.
+    `info` is the descriptor that bubblewrap tells its child's pid on. With `nests`, workers have namespaces and a /proc of
+    their own, which takes one to make; otherwise it is empty, since stat() tells there what the neighbours do.
     """
     return [
         *_NAMESPACES,
@@ -67,7 +69,8 @@ def bubblewrap_arguments(
         *_each("--ro-bind", ((place_of(mount.source), mount.target) for mount in view.mounts)),
         *_hiding(view.binds.hidden),
         *_each("--symlink", view.binds.links),
-        *("--proc", "/proc", "--dir", "/dev"),
+        *(("--proc", "/proc") if nests else _hiding(("/proc",))),
+        *("--dir", "/dev"),
         *_each("--dev-bind", ((device, device) for device in DEVICES)),
         *_copying(view.contents),
         *("--perms", "0700", "--size", str(scratch_bytes), "--tmpfs", SCRATCH),

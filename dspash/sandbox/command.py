@@ -153,6 +153,7 @@ def _wrap(command: ZygoteCommand, spec: ZygoteSpec, arguments: Sequence[str]) ->
         environment=_environment(spec, SCRATCH, binds.library_path),
         scratch_bytes=SCRATCH_BYTES[spec.tier],
         info=command.ask_info(),
+        nests=spec.tier is Tier.STRICT,
         place_of=lambda source: staged.get(source, source),
     )
     # Not as arguments, which every process inside could read.

@@ -22,6 +22,9 @@ _UNFIT: Final = 6
 """Exit status of a zygote that found itself with more threads than one: what they held would be held in every fork."""
 
 _TASKS: Final = Path("/proc/self/task")
+_CLONE_THREAD: Final = 0x00010000
+"""What unshare(2) refuses to a process of several threads, and does nothing for one."""
+
 _THREADS_END_S: Final = 1.0
 
 
@@ -64,9 +67,24 @@ def main() -> NoReturn:
 def _await_last_thread() -> int:
     """How many threads are left; those of an event loop that was closed may take a moment to be gone."""
     until = time.monotonic() + _THREADS_END_S
-    while (threads := sum(1 for _ in _TASKS.iterdir())) > 1 and time.monotonic() < until:
+    while (threads := _count_threads()) > 1 and time.monotonic() < until:
         time.sleep(0.0005)
     return threads
+
+
+def _count_threads() -> int:
+    """The threads of this process; where /proc is empty, 2 stands for any number above 1."""
+    from dspash_worker.confinement import kernel
+
+    try:
+        return sum(1 for _ in _TASKS.iterdir())
+    except FileNotFoundError:
+        pass
+    try:
+        kernel.unshare(_CLONE_THREAD)
+    except OSError:
+        return 2
+    return 1
 
 
 def _open_nests() -> tuple[Nests | None, tuple[str, ...]]:
