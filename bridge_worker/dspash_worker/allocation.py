@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 from typing import Final
@@ -19,8 +20,9 @@ _M_MMAP_THRESHOLD: Final = -3
 _SET_BY_HOST: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
+@functools.cache
 def keep_large_blocks() -> None:
-    """Tell glibc, unless the environment tells it something else; elsewhere do nothing."""
+    """Tell glibc, once and for all forks, unless the environment tells it something else; elsewhere do nothing."""
     if sys.platform != "linux" or any(name in os.environ for name in _SET_BY_HOST):
         return
     try:

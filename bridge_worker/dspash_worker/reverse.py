@@ -87,6 +87,8 @@ class ReverseRequests:
 
         Raises FaultError when the request cannot be sent, ConnectionError when the pipe is gone.
         """
+        if self._channel.forked:  # before any lock, which a thread that did not come along may hold for ever
+            raise ConnectionError("the pipe to the host is another process's")
         args = {**args, "call": call_id}
         with self._lock:
             if self._closed:

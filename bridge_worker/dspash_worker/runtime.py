@@ -12,7 +12,7 @@ from dspy.utils.parallelizer import ParallelExecutor
 
 from dspash_worker.remembering import remember
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "set_up"]
 
 _LATE_MODULES: Final = ("dspy.clients.execution", "dspy.clients.engines.streaming")
 """What DSPy imports at the first LM call, where two threads at once may meet in a half-made module."""
@@ -24,13 +24,21 @@ MANY_STREAMS: Final = 1024
 def prepare(lm: dspy.LM | None) -> None:
     """Set DSPy's process-wide settings. The calling thread owns `dspy.configure` from then on; calls use contexts.
 
-    Caches are off: the gateway has one, and a worker's memory is not the place. So are the histories, which grow with
-    every call; a worker keeps a bounded one of its own.
+    Histories are off, which grow with every call; a worker keeps a bounded one of its own.
+    """
+    set_up()
+    dspy.configure(lm=lm, adapter=None, disable_history=True, async_max_workers=MANY_STREAMS)
+
+
+@functools.cache
+def set_up() -> None:
+    """Do what belongs to no thread, once: also for the processes that are forked from this one.
+
+    Caches are off: the gateway has one, and a worker's memory is not the place.
     """
     for module in _LATE_MODULES:
         importlib.import_module(module)
     dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
-    dspy.configure(lm=lm, adapter=None, disable_history=True, async_max_workers=MANY_STREAMS)
     logging.getLogger("dspy").setLevel(logging.WARNING)  # an optimizer's account of itself goes out as events
     _run_patiently()
     remember()

@@ -47,8 +47,6 @@ class CallThreads(Generic[T]):
         self._running = 0  # items being served
         self._lent = 0  # of these, those that wait for the host
         self._made = 0
-        for _ in range(count):
-            self._start_thread(None)
 
     def __repr__(self) -> str:
         return f"<CallThreads count={self.count} running={self._running} lent={self._lent} waiting={len(self._waiting)}>"
@@ -85,7 +83,7 @@ class CallThreads(Generic[T]):
                 return
             self._running += 1
 
-    def _start_thread(self, item: T | None) -> bool:
+    def _start_thread(self, item: T) -> bool:
         self._made += 1
         thread = threading.Thread(
             target=self._work, args=(item,), name=f"dspash-call-{self._made - 1}", daemon=True
@@ -99,16 +97,13 @@ class CallThreads(Generic[T]):
 
     # --- on a thread ---
 
-    def _work(self, item: T | None) -> None:
+    def _work(self, first: T) -> None:
         idle: _Idle[T] = _Idle()
-        if item is not None:
-            self._serve(item)
-        else:
-            with self._lock:
-                self._idle.append(idle)
-            self._serve(idle.take())
+        self._serve(first)
+        del first  # it is done, and need not be kept
+        item: T | None
         while True:
-            item = None  # it is done, and need not be kept until the next one
+            item = None
             with self._lock:
                 self._running -= 1
                 if self._waiting and self._has_slot():

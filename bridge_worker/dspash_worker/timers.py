@@ -47,7 +47,7 @@ class Timer:
 
 
 class Timers:
-    """The timers of one worker and the daemon thread that serves them."""
+    """The timers of one worker and the daemon thread that serves them, which begins with the first."""
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -55,7 +55,7 @@ class Timers:
         self._heap: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._stopped = 0
-        threading.Thread(target=self._serve, name="dspash-timers", daemon=True).start()
+        self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
         return f"<Timers waiting={len(self._heap) - self._stopped}>"
@@ -64,6 +64,9 @@ class Timers:
         """Call `callback` in the timer thread `seconds` from now. It must not wait for anything."""
         timer = Timer(self._now() + seconds, callback, self)
         with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="dspash-timers", daemon=True)
+                self._thread.start()
             heapq.heappush(self._heap, (timer.due, next(self._numbers), timer))
             if self._heap[0][2] is timer:
                 self._changed.notify()

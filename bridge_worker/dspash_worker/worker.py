@@ -21,7 +21,7 @@ from dspash_worker.greeting import Greeting
 from dspash_worker.heartbeat import Heartbeat
 from dspash_worker.log import install_hooks
 from dspash_worker.options import Options
-from dspash_worker.owner import Owner
+from dspash_worker.owner import Importer, Owner, Present
 from dspash_worker.reverse import ReverseRequests
 from dspash_worker.stats import Stats
 from dspash_worker.stdio import Pipes
@@ -45,13 +45,11 @@ compute lose about 3 % to the switching.
 
 
 def run(
-    pipes: Pipes, options: Options, load: Callable[[], Domain], *, layers: Collection[str] = ()
+    pipes: Pipes, options: Options, domain: Domain | Callable[[], Domain], *, layers: Collection[str] = ()
 ) -> ExitCode:
-    """Serve the host on `pipes` with the domain that `load` imports, and return why that ended.
+    """Serve the host on `pipes` with `domain`, or what that imports, and return why that ended.
 
-    `layers` are those this process is confined by, which the host is told.
-
-    Call it in the main thread, which becomes the one that reads. Threads may still be running when it returns: only
+    `layers` are those this process is confined by, which the host is told. Call it in the main thread, which becomes the one that reads. Threads may still be running when it returns: only
     `exit.leave` should follow.
     """
     install_hooks()
@@ -62,7 +60,8 @@ def run(
     channel = Channel(pipes, session, write_deadline_s=options.write_deadline_s)
     os.register_at_fork(after_in_child=channel.disown)
     asks = ReverseRequests(channel)
-    calls = Calls(channel=channel, asks=asks, timers=Timers(), concurrency=options.concurrency)
+    timers = Timers()
+    calls = Calls(channel=channel, asks=asks, timers=timers, concurrency=options.concurrency)
     stats = Stats(channel, calls, asks)
     failures: list[BaseException] = []
 
@@ -81,12 +80,16 @@ def run(
         failures.append(error)
         channel.stop()
 
-    owner = Owner(load, on_loaded=begin, on_failed=give_up)
+    owner: Owner = (
+        Present(domain, on_loaded=begin, on_failed=give_up)
+        if isinstance(domain, Domain)
+        else Importer(domain, on_loaded=begin, on_failed=give_up)
+    )
 
     def set_mode(greeting: Greeting | None) -> None:
         owner.choose_mode(full=greeting is not None)
         if greeting is not None and greeting.heartbeat_s > 0:
-            Heartbeat(channel, calls, greeting.heartbeat_s).start()
+            Heartbeat(channel, calls, timers, greeting.heartbeat_s).start()
 
     dispatcher = Dispatcher(
         session, channel, calls=calls, asks=asks, max_frame=options.max_frame, on_mode=set_mode

@@ -140,7 +140,7 @@ def test_no_heartbeat_comes_when_none_is_wanted(start_shell: StartShell) -> None
     host = start_shell()
     host.greet(heartbeat_s=0)
     names = host.result(host.ask("stats"))["worker"]["threads"]
-    assert names == 1 + 8 + 2  # the reading one, the call threads, owner and timers: nobody who would beat
+    assert names == 3  # the reading one, the owner and the one of this call: nobody who would beat
 
 
 def test_requests_said_on_the_heels_of_hello_have_one_answer_each_behind_its_own(

@@ -13,7 +13,6 @@ import select
 import signal
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Final, NoReturn
 
 from dspash_worker.confinement import kernel
@@ -57,7 +56,7 @@ class Nest:
 
     def enter_mounts(self) -> None:
         """Move this process into the nest's mounts, staying in its folder. Raises OSError."""
-        folder = Path.cwd()
+        folder = os.getcwd()  # noqa: PTH109 - a path object costs a fork a tenth of a millisecond
         kernel.setns(self.pidfd, CLONE_NEWNS)
         os.chdir(folder)
 

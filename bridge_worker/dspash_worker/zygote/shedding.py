@@ -6,13 +6,12 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection
-from pathlib import Path
 from typing import Final
 
 __all__ = ["shed"]
 
 _LAST_STANDARD: Final = 2
-_OPEN: Final = Path("/proc/self/fd")
+_OPEN: Final = "/proc/self/fd"
 
 
 def shed(keep: Collection[int]) -> None:
@@ -22,8 +21,9 @@ def shed(keep: Collection[int]) -> None:
     """
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    for entry in list(_OPEN.iterdir()):
-        descriptor = int(entry.name)
+    with os.scandir(_OPEN) as entries:
+        descriptors = [int(entry.name) for entry in entries]
+    for descriptor in descriptors:
         if descriptor > _LAST_STANDARD and descriptor not in keep:
             with contextlib.suppress(OSError):  # that of this very look
                 os.close(descriptor)

@@ -39,11 +39,13 @@ def _learn_programs() -> Serve:
     from dspash_worker.domain import load_dspy
 
     domain = load_dspy()
+    from dspash_worker.allocation import keep_large_blocks
     from dspash_worker.worker import run
     from dspash_worker.zygote.warming import warm
 
     warm()
-    return lambda pipes, options, layers: run(pipes, options, lambda: domain, layers=layers)
+    keep_large_blocks()
+    return lambda pipes, options, layers: run(pipes, options, domain, layers=layers)
 
 
 def _learn_interpreter() -> Serve:

@@ -17,13 +17,12 @@ from dspy._vendor.lm15.serde import response_from_dict
 
 from dspash_worker.history import History
 from dspash_worker.lm_calls import NotedLM
+from dspash_worker.runtime import set_up
 from dspash_worker.versions import find_versions
 
 __all__ = ["warm"]
 
 _LATE: Final = (
-    "dspy.clients.execution",
-    "dspy.clients.engines.streaming",
     "dspash_worker.optimization",
     "dspash_worker.process_usage",
     "dspash_worker.signatures",
@@ -69,6 +68,7 @@ def warm() -> None:
     """
     for module in _LATE:
         importlib.import_module(module)
+    set_up()
     find_versions()
     predict: Any = dspy.Predict("question -> answer")
     for adapter, text in _ANSWERS.items():

@@ -20,6 +20,9 @@ __all__ = ["serve"]
 
 _WAKE_BYTES: Final = 4096
 
+_QUIET_MS: Final = 50
+"""How long nothing must have been asked for before the next birth is prepared: a worker just born wants the processor."""
+
 
 def serve(control: Control, brood: Brood, nests: Nests | None) -> None:
     """Fork on request until the host is gone, or has said Quit and no worker is left."""
@@ -41,7 +44,7 @@ class _Zygote:
 
     def run(self) -> None:
         while not (self._quitting and self._brood.is_empty):
-            ready = dict(self._poller.poll(0 if self._wants_spare else None))
+            ready = dict(self._poller.poll(_QUIET_MS if self._wants_spare else None))
             if self._ends in ready:
                 os.read(self._ends, _WAKE_BYTES)
                 self._reap()
