@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dspash_worker.confinement.confine import (
     Applied,
-    Prepared,
     confine,
     enter_namespaces,
     install_outer,
+    open_rules,
     prepare,
 )
 from dspash_worker.confinement.errors import ConfinementError
@@ -18,9 +18,9 @@ from dspash_worker.confinement.errors import ConfinementError
 __all__ = [
     "Applied",
     "ConfinementError",
-    "Prepared",
     "confine",
     "enter_namespaces",
     "install_outer",
+    "open_rules",
     "prepare",
 ]

@@ -22,7 +22,7 @@ from dspash_worker.confinement import (
 from dspash_worker.confinement.errors import ConfinementError
 from dspash_worker.confinement.landlock import Rules
 
-__all__ = ["Applied", "Prepared", "confine", "enter_namespaces", "install_outer", "prepare"]
+__all__ = ["Applied", "confine", "enter_namespaces", "install_outer", "open_rules", "prepare"]
 
 _FIRST_OF_ITS_NAMESPACE: Final = 1
 
@@ -35,36 +35,28 @@ class Applied:
     landlock_abi: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a zygote has made for all workers whose plans name the same paths and layers, so that none need make it."""
+def prepare() -> None:
+    """Make in the zygote what each of its forks would make for itself: the filter of a worker that is PID 1.
 
-    rules: Rules | None
-    program: bytes | None
-
-    def close(self) -> None:
-        """Give back what it holds open."""
-        if self.rules is not None:
-            self.rules.close()
-
-
-_NOTHING: Final = Prepared(None, None)
-
-
-def prepare(plan: ConfinementPlan) -> Prepared:
-    """Make what can be made before the fork: the paths for Landlock, opened, and the filter where the pid is known.
-
-    For plans that differ from this in scratch, limits and options only. Close it in the end. Raises ConfinementError.
+    Raises ConfinementError where workers cannot be confined.
     """
-    program, rules = None, None
+    _do("prepare", lambda: seccomp.inner_program(pid=_FIRST_OF_ITS_NAMESPACE, own_mounts=True))
+
+
+def open_rules(plan: ConfinementPlan) -> Rules | None:
+    """Open in the zygote the paths that a worker would open for Landlock, or None where the plan lacks that layer.
+
+    They serve all plans that name the same layers, readable paths and devices. Close them in the end. Raises
+    ConfinementError.
+    """
+    if Layer.LANDLOCK not in plan.layers:
+        return None
     try:
-        if Layer.SECCOMP in plan.layers and Layer.NAMESPACES in plan.layers:
-            program = _make_program(plan, _FIRST_OF_ITS_NAMESPACE)
-        if Layer.LANDLOCK in plan.layers:
-            rules = _open_rules(plan)
+        return landlock.open_rules(
+            readable=plan.readable, devices=plan.devices, read_only_mounts=Layer.MOUNTS in plan.layers
+        )
     except OSError as error:
-        raise ConfinementError("prepare", error) from error
-    return Prepared(rules, program)
+        raise ConfinementError(Layer.LANDLOCK, error) from error
 
 
 def install_outer() -> None:
@@ -90,31 +82,27 @@ def confine(
     *,
     channel: int,
     stderr: int,
-    prepared: Prepared | None = None,
+    rules: Rules | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Applied:
     """Put the plan's layers around this process, for good, before it reads its first untrusted byte.
 
     `channel` and `stderr` are the descriptors it keeps: as 3, and as 1 and 2. All its threads, which should be one,
-    are confined alike. `prepared` is for this plan. `on_step` is called with the name of each step done. Once it returns, /proc is empty, other programs cannot be started, and
+    are confined alike. `rules` are for this plan; without, they are opened here. `on_step` is called with the name of each step done. Once it returns, /proc is empty, other programs cannot be started, and
     all that can be written is `plan.scratch`, which is the working folder.
 
     Raises ConfinementError, naming the step: the process is then half confined, and only to be ended.
     """
-    prepared = prepared or _NOTHING
     abi, ruleset = 0, None
 
     def make_ruleset() -> None:
         nonlocal abi, ruleset
-        rules = prepared.rules or _open_rules(plan)  # which the next step closes
-        abi, ruleset = rules.abi, landlock.make_ruleset(rules)
-
-    def filter_calls() -> None:
-        seccomp.install(prepared.program or _make_program(plan, os.getpid()))
+        if (given := rules or open_rules(plan)) is not None:  # the next step closes what is open
+            abi, ruleset = given.abi, landlock.make_ruleset(given)
 
     steps: tuple[tuple[str, bool, Callable[[], None]], ...] = (
         ("plan", True, lambda: _check(plan)),
-        (Layer.LANDLOCK, Layer.LANDLOCK in plan.layers, make_ruleset),
+        ("rules", Layer.LANDLOCK in plan.layers, make_ruleset),
         ("descriptors", True, lambda: descriptors.keep_only(channel=channel, stderr=stderr, ruleset=ruleset)),
         ("signals", True, signals.reset),
         (Layer.MOUNTS, Layer.MOUNTS in plan.layers, lambda: _settle_mounts(plan)),
@@ -128,7 +116,7 @@ def confine(
         ),
         (Layer.CAPABILITIES, Layer.CAPABILITIES in plan.layers, capabilities.drop_all),
         (Layer.NONDUMPABLE, Layer.NONDUMPABLE in plan.layers, capabilities.make_nondumpable),
-        (Layer.SECCOMP, Layer.SECCOMP in plan.layers, filter_calls),
+        (Layer.SECCOMP, Layer.SECCOMP in plan.layers, lambda: _filter(plan)),
     )
     for name, wanted, act in steps:
         if wanted:
@@ -138,7 +126,7 @@ def confine(
     return Applied(tuple(layer for layer in Layer if layer in plan.layers), abi)
 
 
-def _do(step: str, act: Callable[[], None]) -> None:
+def _do(step: str, act: Callable[[], object]) -> None:
     try:
         act()
     except (OSError, ValueError) as error:
@@ -153,14 +141,9 @@ def _check(plan: ConfinementPlan) -> None:
         raise ValueError("mounts of its own take namespaces of its own")
 
 
-def _open_rules(plan: ConfinementPlan) -> Rules:
-    return landlock.open_rules(
-        readable=plan.readable, devices=plan.devices, read_only_mounts=Layer.MOUNTS in plan.layers
-    )
-
-
-def _make_program(plan: ConfinementPlan, pid: int) -> bytes:
-    return seccomp.inner_program(pid=pid, own_mounts=Layer.MOUNTS in plan.layers)
+def _filter(plan: ConfinementPlan) -> None:
+    program = seccomp.inner_program(pid=os.getpid(), own_mounts=Layer.MOUNTS in plan.layers)
+    seccomp.install(program)
 
 
 def _settle_mounts(plan: ConfinementPlan) -> None:

@@ -66,7 +66,7 @@ def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> N
     """Be the process between server and worker: make the namespaces, fork the worker, tell how it ended."""
     try:
         plan = ConfinementPlan.from_map(request["plan"])
-        prepared = confinement.prepare(plan) if request["prepared"] else None
+        rules = confinement.open_rules(plan) if request["prepared"] else None
         confinement.enter_namespaces(plan)
         worker = os.fork()
         if worker:
@@ -78,7 +78,7 @@ def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> N
         os.close(status)
         if request["outer"]:
             confinement.install_outer()
-        applied = confinement.confine(plan, channel=channel, stderr=stderr, prepared=prepared)
+        applied = confinement.confine(plan, channel=channel, stderr=stderr, rules=rules)
         send({"layers": applied.layers, "landlock_abi": applied.landlock_abi})
         send(run(request["code"]))
     except confinement.ConfinementError as error:
@@ -115,6 +115,7 @@ def peek(pid: int) -> int:
 def main() -> None:
     """Serve until the control socket closes."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    confinement.prepare()
     if os.getuid() == 0:
         make_reachable(dict.fromkeys(Path(path) for path in (sys.base_prefix, sys.prefix)))
         os.setgroups([])

@@ -388,9 +388,9 @@ def test_inside_the_outer_filter_a_worker_is_confined_as_without(cells: CellServ
 
 def test_a_path_that_is_missing_is_named(cells: CellServer, scratch: Path) -> None:
     plan = replace(strict_plan(scratch), readable=("/nowhere/at/all",))
-    with pytest.raises(NotConfinedError, match=r"prepare: .*'/nowhere/at/all'") as raised:
+    with pytest.raises(NotConfinedError, match=r"landlock: .*'/nowhere/at/all'") as raised:
         cells.run("", plan)
-    assert (raised.value.step, raised.value.errno) == ("prepare", errno.ENOENT)
+    assert (raised.value.step, raised.value.errno) == ("landlock", errno.ENOENT)
     with pytest.raises(NotConfinedError, match=r"landlock: .*'/nowhere/at/all'"):
         cells.start("", plan, prepared=False)
 
