@@ -8,6 +8,7 @@ from dspash.sandbox.bubblewrap import ACCOUNT_FILES, DEVICES, SCRATCH
 from dspash.sandbox.command import ZygoteCommand, binds_of, command_for
 from dspash.sandbox.limits import Limits
 from dspash.sandbox.probe import require_spec
+from dspash.sandbox.shield import shield_host
 from dspash.sandbox.spec import ZygoteSpec
 from dspash_protocol.confinement_plan import ConfinementPlan, WorkerOptions
 
@@ -24,6 +25,8 @@ def zygote_command(spec: ZygoteSpec) -> ZygoteCommand:
     or a mount does not fit, OSError when descriptors run out.
     """
     require_spec(spec)
+    if spec.tier.is_sandbox:
+        shield_host()
     return command_for(spec, (*_PROGRAM, "--trade", spec.trade))
 
 
