@@ -18,9 +18,10 @@ from dspash.bridge.descendants import MARK
 from dspash.bridge.process import Group, Namespace, Process
 from dspash.bridge.stderr_tail import StderrTail
 from dspash.sandbox.containment import Containment
+from dspash.sandbox.reaper import reaped
 from dspash.sandbox.sigchld import heeding_children
 
-__all__ = ["LaunchSpec", "launch"]
+__all__ = ["PARENT", "LaunchSpec", "end_unborn", "launch"]
 
 INFO_TIMEOUT_S: Final = 5.0  # bubblewrap says its child's pid within a few ms
 PARENT: Final = "DSPASH_PARENT"  # what a worker reads: the pid of the process it is to die with
@@ -56,7 +57,8 @@ def launch(spec: LaunchSpec) -> tuple[Process, socket.socket]:
         start = _start_in_namespace if spec.containment.wraps else _start_in_group
         stderr = StderrTail(stderr_read)
         pid, held_by = start(spec, theirs.fileno(), stderr_write)
-        undo.callback(_end_unborn, pid, held_by)
+        undo.callback(held_by.close)
+        undo.callback(end_unborn, pid, held_by.END)
         process = Process(pid, _open_pidfd(pid), held_by, stderr)
         undo.pop_all()
         return process, ours
@@ -65,7 +67,7 @@ def launch(spec: LaunchSpec) -> tuple[Process, socket.socket]:
 def _start_in_group(spec: LaunchSpec, channel: int, stderr: int) -> tuple[int, Group]:
     mark = secrets.token_hex(8)
     environment = {**spec.environment, PARENT: str(os.getpid()), MARK: mark}
-    pid = _spawn(_worker_command(spec), environment, spec.cwd, channel, stderr)
+    pid = _spawn(heeding_children(_worker_command(spec)), environment, spec.cwd, channel, stderr)
     return pid, Group(pid, mark)
 
 
@@ -73,7 +75,8 @@ def _start_in_namespace(spec: LaunchSpec, channel: int, stderr: int) -> tuple[in
     info_read, info_write = os.pipe()
     try:
         try:
-            command = [*spec.containment.command, "--info-fd", str(info_write), "--", *_worker_command(spec)]
+            wrapper = [*spec.containment.command, "--info-fd", str(info_write), "--"]
+            command = reaped([*wrapper, *_worker_command(spec)])
             pid = _spawn(command, spec.environment, spec.cwd, channel, stderr, info_write)
         finally:
             os.close(info_write)
@@ -81,7 +84,7 @@ def _start_in_namespace(spec: LaunchSpec, channel: int, stderr: int) -> tuple[in
             init = _read_init_pid(info_read)
             return pid, Namespace(pid, init, None if init is None else _open_pidfd_unless_gone(init))
         except (OSError, ValueError) as error:
-            _end_unborn(pid, None)
+            end_unborn(pid, Namespace.END)
             raise OSError(f"bubblewrap did not say what it started: {error}") from error
     finally:
         os.close(info_read)
@@ -95,7 +98,7 @@ def _spawn(
     command: list[str], environment: dict[str, str], cwd: str | None, channel: int, stderr: int, *passed: int
 ) -> int:
     popen = subprocess.Popen(
-        heeding_children(command),
+        command,
         stdin=channel,
         stdout=channel,
         stderr=stderr,
@@ -110,14 +113,12 @@ def _spawn(
     return popen.pid
 
 
-def _end_unborn(pid: int, held_by: Group | Namespace | None) -> None:
-    """End a process of ours that was never handed out. Its wrapper's end is also its own."""
+def end_unborn(pid: int, how: signal.Signals) -> None:
+    """End a process of ours that was never handed out, by the signal that also ends what it has started."""
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)
-    if held_by is not None:
-        held_by.close()
 
 
 def _read_init_pid(info: int) -> int | None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from dspash.bridge.descendants import end_marked
 from dspash.bridge.stderr_tail import StderrTail
@@ -28,6 +28,9 @@ LOOK_S: Final = 0.005  # between looks at a process, where the system cannot say
 
 class Group:
     """A worker that leads a process group of its own, and marks what it starts with `mark`."""
+
+    END: ClassVar = signal.SIGKILL
+    """The signal that ends the process we started."""
 
     def __init__(self, leader: int, mark: str) -> None:
         self._leader = leader
@@ -54,7 +57,10 @@ class Group:
 
 
 class Namespace:
-    """A worker in a PID namespace, whose first process takes all others with it."""
+    """A worker in a PID namespace, whose first process takes all others with it; above it, a reaper."""
+
+    END: ClassVar = signal.SIGTERM
+    """The signal that ends the process we started: an order to the reaper, which kills all there is."""
 
     def __init__(self, wrapper: int, init: int | None, init_pidfd: int | None) -> None:
         self._wrapper = wrapper
@@ -152,13 +158,13 @@ class Process:
         with self._lock:
             if self._poll() is not None:
                 return
-            self._sent.add(signal.SIGKILL)
+            self._sent |= {signal.SIGKILL, self._held_by.END}
             self._held_by.kill()
             with contextlib.suppress(OSError):
                 if self._pidfd is None:
-                    os.kill(self._child, signal.SIGKILL)
+                    os.kill(self._child, self._held_by.END)
                 else:
-                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                    signal.pidfd_send_signal(self._pidfd, self._held_by.END)
 
     def sweep(self) -> None:
         """End what has escaped it. Once it has been reaped; takes some ms where there is no namespace."""

@@ -20,7 +20,7 @@ from dspash.bridge.channel import SOCKET_BUFFER_BYTES
 from dspash.bridge.control import Control
 from dspash.bridge.descendants import MARK
 from dspash.bridge.forked import ForkedProcess
-from dspash.bridge.launch import PARENT
+from dspash.bridge.launch import PARENT, end_unborn
 from dspash.bridge.process import Group, Namespace, Process, ProcessEnd
 from dspash.bridge.stderr_tail import StderrTail
 from dspash.sandbox import Tier, ZygoteCommand, zygote_command
@@ -290,6 +290,7 @@ def _start(command: ZygoteCommand, theirs: socket.socket, *, trusted: bool) -> P
             command.started()
         popen.returncode = 0  # so that it leaves the reaping to us
         held_by = Namespace(popen.pid, None, None) if wrapped else Group(popen.pid, mark)
+        undo.callback(end_unborn, popen.pid, held_by.END)
         process = Process(popen.pid, os.pidfd_open(popen.pid), held_by, stderr)
         undo.pop_all()
     return process

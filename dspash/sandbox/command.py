@@ -18,6 +18,7 @@ from dspash.sandbox.binds import Binds, find_binds
 from dspash.sandbox.bubblewrap import SCRATCH, View, account_files, bubblewrap_arguments
 from dspash.sandbox.containment import find_containment
 from dspash.sandbox.identity import Identity, sandbox_identity
+from dspash.sandbox.reaper import reaped
 from dspash.sandbox.runtime import ask_runtime
 from dspash.sandbox.sigchld import heeding_children
 from dspash.sandbox.spec import ZygoteSpec
@@ -159,12 +160,10 @@ def _wrap(command: ZygoteCommand, spec: ZygoteSpec, arguments: Sequence[str]) ->
     # Not as arguments, which every process inside could read.
     options_fd = command.give_text("options", "".join(f"{option}\0" for option in options))
     wrapped = [bwrap, "--args", str(options_fd), "--", *_python(spec, binds.python), *arguments]
-    if identity.is_ours:
-        command.argv = tuple(heeding_children(wrapped))
-    else:
-        command.argv = (*_launcher(command, view.sources, identity), *wrapped)
-        # The launcher's interpreter may need it to find its own library; what it becomes has an empty environment.
-        command.environment = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
+    launcher = [] if identity.is_ours else _launcher(command, view.sources, identity)
+    command.argv = tuple(reaped([*launcher, *wrapped]))
+    # The interpreter of the reaper and the launcher may need it to find its own library; bubblewrap clears it.
+    command.environment = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
 
 
 def _staged_places(sources: Sequence[str]) -> dict[str, str]:
@@ -208,7 +207,7 @@ def _contain(command: ZygoteCommand, spec: ZygoteSpec, arguments: Sequence[str])
     if containment is not None and containment.wraps:
         rights = () if os.geteuid() == 0 else _NEST_RIGHTS
         wrapper = (*containment.command, *rights, "--info-fd", str(command.ask_info()), "--")
-        command.argv = tuple(heeding_children([*wrapper, *program]))
+        command.argv = tuple(reaped([*wrapper, *program]))
     else:
         command.argv = tuple(heeding_children(program))
 

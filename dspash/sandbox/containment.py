@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dspash.sandbox.sigchld import heeding_children
+from dspash.sandbox.reaped_run import run_reaped
+from dspash.sandbox.reaper import reaped
 
 __all__ = ["Containment", "ContainmentKind", "find_containment"]
 
@@ -30,7 +31,10 @@ class ContainmentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Containment:
-    """The kind, what to put before the worker's command, and why it is not the stronger kind."""
+    """The kind, what to put before the worker's command, and why it is not the stronger kind.
+
+    A command that starts with bubblewrap is to be started below a reaper.
+    """
 
     kind: ContainmentKind
     command: tuple[str, ...] = ()
@@ -68,13 +72,8 @@ def find_containment() -> Containment:
 @functools.cache
 def _problem_with(command: tuple[str, ...]) -> str:
     """What bubblewrap says against `command`; nothing when it ran. Raises OSError, subprocess.TimeoutExpired."""
-    done = subprocess.run(
-        heeding_children([*command, "--", sys.executable, "-I", "-S", "-c", f"print({_WORD!r})"]),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=PROBE_TIMEOUT_S,
-        check=False,
-    )
+    contained = [*command, "--", sys.executable, "-I", "-S", "-c", f"print({_WORD!r})"]
+    done = run_reaped(reaped(contained), timeout_s=PROBE_TIMEOUT_S)
     if _WORD in done.stdout.decode(errors="replace"):  # its exit status may have gone to somebody else
         return ""
     return done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"

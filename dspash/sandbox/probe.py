@@ -17,6 +17,7 @@ from dspash.sandbox.command import command_for
 from dspash.sandbox.containment import find_containment
 from dspash.sandbox.explanation import explain
 from dspash.sandbox.finding import Failed, Finding, Passed, Problem, Trial, refuse_early
+from dspash.sandbox.reaped_run import run_reaped
 from dspash.sandbox.spec import ZygoteSpec
 from dspash.sandbox.system import System, read_system
 from dspash.sandbox.tier import Tier
@@ -94,15 +95,12 @@ def _try(spec: ZygoteSpec) -> Trial:
     nest = ["--nest"] if spec.tier is Tier.STRICT else []
     with command_for(spec, ["-S", "-c", _program(), *nest]) as command:
         try:
-            done = subprocess.run(
+            done = run_reaped(
                 command.argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=command.environment,
+                timeout_s=TIMEOUT_S,
+                environment=command.environment,
                 cwd=command.cwd,
                 pass_fds=command.pass_fds,
-                timeout=TIMEOUT_S,
-                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return Failed(str(error))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import signal
 import stat
 import sys
 from typing import Any, Final
@@ -41,8 +40,6 @@ def main(arguments: list[str]) -> int:
     try:
         stage(plan["folder"], plan["sources"])
         drop_rights(plan["uid"], plan["gid"])
-        # Some hosts ignore it, and that is inherited: the command has a child to wait for.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.execve(command[0], command, {})  # noqa: S606 - never through a shell
     except OSError as error:
         print(f"dspash could not stage a sandbox: {error}", file=sys.stderr)

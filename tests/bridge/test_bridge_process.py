@@ -234,7 +234,7 @@ def test_what_kept_bubblewrap_from_running_for_a_moment_is_not_remembered(
     usual = find_containment()
     _problem_with.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", refuse)
+        patch.setattr(subprocess, "Popen", refuse)
         weaker = find_containment()
     assert weaker.kind is ContainmentKind.PROCESS_GROUP
     assert weaker.describe().startswith("process_group (bubblewrap ")
