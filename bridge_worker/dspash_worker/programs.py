@@ -29,6 +29,9 @@ from dspash_worker.workbench import Workbench, id_of
 
 __all__ = ["SnippetProgram", "create_program", "define_program"]
 
+LMS: Final = "lms"
+"""Under this name a program finds its models, by the names they were given."""
+
 FORMS: Final = ("forward_fn", "source", "class")
 
 
@@ -60,7 +63,9 @@ class SnippetProgram(dspy.Module):
 
 
 def create_program(workbench: Workbench, call: Call) -> dict[str, Any]:
-    """Answer `create_program {id, forward_fn | source | class, modules?, tools?, config?, signature? | inputs?}`."""
+    """Answer `create_program {id, forward_fn | source | class, class_name?, modules?, tools?, lms?, config?,
+    signature? | inputs?}`.
+    """
     with workbench.defining(call) as promise:
         definition = define_program(workbench, call, call.args, id_of(call.args, "id"))
         workbench.keep(call, promise, definition)
@@ -79,7 +84,9 @@ def define_program(
     tools = read_tools(args.get("tools"), full=workbench.full, path=f"{path}.tools")
     config = pick(args, "config", Mapping, "a map", path=path, default={})
     parts = list(_read_parts(workbench, call, args.get("modules"), f"{path}.modules"))
-    names = {name: tool.function for name, tool in tools.items()}
+    names: dict[str, Any] = {name: tool.function for name, tool in tools.items()}
+    if args.get("lms") is not None:
+        names[LMS] = _read_models(workbench, args["lms"], f"{path}.lms")
     title = f"program {id}"
     if form == "forward_fn":
         program, inputs = _snippet(title, text, names, f"{path}.forward_fn")
@@ -100,6 +107,13 @@ def define_program(
     return Definition(
         id, Kind.PROGRAM, form, program, declared, spec, tools, parts=tuple(name for name, _ in parts)
     )
+
+
+def _read_models(workbench: Workbench, raw: object, path: str) -> dict[str, dspy.LM]:
+    """Return the models that a program finds under names of its own."""
+    if not isinstance(raw, Mapping):
+        raise invalid_value(path, "a map of models", raw)
+    return {name: workbench.models.build(given, path=f"{path}.{name}") for name, given in raw.items()}
 
 
 def _snippet(title: str, text: str, names: Mapping[str, Any], path: str) -> tuple[SnippetProgram, Inputs]:

@@ -1,4 +1,4 @@
-"""App: what a host opens. It wires the parts, owns their lifetimes, and gives everything a user calls."""
+"""App: what a host opens. It owns the lifetimes of its parts, and gives everything a user calls."""
 
 from __future__ import annotations
 
@@ -9,33 +9,25 @@ from contextlib import suppress
 from typing import Any, Final, Self, TypeVar, Unpack
 
 from dspash.app.answers import read_prediction, read_token
+from dspash.app.assembly import OFFLINE, assemble
 from dspash.app.call_group import CallGroup
-from dspash.app.caller import Caller
 from dspash.app.evaluation import Evaluation, OnProgress
-from dspash.app.jobs import Examples, Jobs, cancellable, optimizer_settings
-from dspash.app.metrics import HostMetrics, Metric
-from dspash.app.models import Models
-from dspash.app.plan import Plan, Planner, Tools
+from dspash.app.jobs import Examples, JobTerms, cancellable, optimizer_settings
+from dspash.app.metrics import Metric
+from dspash.app.plan import Plan, Tools
 from dspash.app.prediction import Prediction
 from dspash.app.runnable import Module, Program, Runnable, Token
-from dspash.app.sandbox_choice import SandboxDefaults, SandboxWords
-from dspash.app.sandboxing import Sandboxing
+from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
-from dspash.app.tools import Toolbox
-from dspash.bridge import Bridge, BridgeOptions, BridgeStatus
+from dspash.bridge import BridgeOptions, BridgeStatus
 from dspash.errors import DspashError
-from dspash.gateway import Gateway
-from dspash.gateway.offline import OfflineModel
-from dspash.interpreter.foundry import shared_foundry
-from dspash.interpreter.lent import LentInterpreters
 from dspash.sandbox import Limits, Tier
-from dspash_protocol import Command, EventKind, ReverseCommand
+from dspash_protocol import Command, EventKind
 
 __all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
 
 CALL_TIMEOUT_S: Final = 120.0
 JOB_TIMEOUT_S: Final = 24 * 3600.0  # an optimisation or evaluation as a whole
-OFFLINE: Final = "offline"
 
 R = TypeVar("R", bound=Runnable)
 
@@ -56,45 +48,16 @@ class App:
         sandbox: Tier = Tier.STRICT,
         limits: Limits | None = None,
     ) -> None:
-        self._toolbox = Toolbox()
-        self._metrics = HostMetrics()
-        defaults = SandboxDefaults(tier=sandbox, limits=limits or Limits(), lm=lm)
-        self._planner = Planner(self, self._toolbox, self._metrics, defaults)
-        self.gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
-        capabilities = self.gateway.capabilities(lm).to_map()
-        models = Models(self.gateway)
-        self._interpreters = LentInterpreters(
-            shared_foundry, tier=sandbox, limits=limits or Limits(), serve_tool=self._toolbox.serve
+        parts = assemble(
+            self, options, lm=lm, timeout_s=timeout_s, sandbox=sandbox, limits=limits or Limits()
         )
-        self._bridge = Bridge(
-            options,
-            {
-                **self._interpreters.handlers,
-                ReverseCommand.LM_COMPLETE: models.complete,
-                ReverseCommand.LM_STREAM: models.stream,
-                ReverseCommand.TOOL_CALL: self._toolbox.serve,
-                ReverseCommand.METRIC_CALL: self._metrics.serve,
-            },
-            quick={ReverseCommand.LM_COMPLETE} if lm.partition("/")[0] == OFFLINE else (),
-        )
-        configure = {"lm": {"model": lm, "capabilities": capabilities}}
-        self._bridge.definitions.append(Command.CONFIGURE, configure)
-        self._sandboxing = Sandboxing(
-            self._bridge,
-            self._toolbox,
-            python=options.python,
-            lm=lm,
-            configure=configure,
-            max_frame=options.max_frame,
-        )
-        self._caller = Caller(self._bridge, self._sandboxing, timeout_s=timeout_s)
-        self._jobs = Jobs(
-            self._caller,
-            self._metrics,
-            self._sandboxing,
-            among=options.workers * options.concurrency,
-            sandboxes=options.sandboxes,
-        )
+        self.gateway = parts.gateway
+        self._bridge = parts.bridge
+        self._interpreters = parts.interpreters
+        self._planner = parts.planner
+        self._sandboxing = parts.sandboxing
+        self._caller = parts.caller
+        self._jobs = parts.jobs
 
     def __repr__(self) -> str:
         return f"<App {self._bridge!r}>"
@@ -325,15 +288,8 @@ class App:
         `limits` are those of a sandboxed call of up to 16 examples; by default 16 times what one run may use.
         `on_progress` is called in this thread with `{"done", "total", "score"}`.
         """
-        return self._jobs.evaluate(
-            CallGroup(),
-            runnable,
-            devset,
-            metric=metric,
-            timeout_s=timeout_s,
-            limits=limits,
-            on_progress=on_progress,
-        )
+        terms = JobTerms(timeout_s, limits, on_progress)
+        return self._jobs.evaluate(CallGroup(), runnable, devset, metric, terms)
 
     async def aevaluate(
         self,
@@ -346,17 +302,8 @@ class App:
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
-        return await cancellable(
-            lambda group: self._jobs.evaluate(
-                group,
-                runnable,
-                devset,
-                metric=metric,
-                timeout_s=timeout_s,
-                limits=limits,
-                on_progress=on_progress,
-            )
-        )
+        terms = JobTerms(timeout_s, limits, on_progress)
+        return await cancellable(lambda group: self._jobs.evaluate(group, runnable, devset, metric, terms))
 
     def optimize(
         self,
@@ -381,16 +328,8 @@ class App:
         InvalidInputError for a config that does not fit.
         """
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
-        return self._optimize(
-            CallGroup(),
-            runnable,
-            settings,
-            metric=metric,
-            teacher=teacher,
-            timeout_s=timeout_s,
-            limits=limits,
-            on_progress=on_progress,
-        )
+        terms = JobTerms(timeout_s, limits, on_progress)
+        return self._optimize(CallGroup(), runnable, settings, metric, teacher=teacher, terms=terms)
 
     async def aoptimize(
         self,
@@ -409,23 +348,23 @@ class App:
     ) -> R:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
+        terms = JobTerms(timeout_s, limits, on_progress)
         return await cancellable(
-            lambda group: self._optimize(
-                group,
-                runnable,
-                settings,
-                metric=metric,
-                teacher=teacher,
-                timeout_s=timeout_s,
-                limits=limits,
-                on_progress=on_progress,
-            )
+            lambda group: self._optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
         )
 
-    def _optimize(self, group: CallGroup, runnable: R, settings: Mapping[str, Any], **job: Any) -> R:
-        improved = self._define(
-            self._planner.improved(runnable, self._jobs.optimize(group, runnable, settings, **job))
-        )
+    def _optimize(
+        self,
+        group: CallGroup,
+        runnable: R,
+        settings: Mapping[str, Any],
+        metric: Metric,
+        *,
+        teacher: Runnable | None,
+        terms: JobTerms,
+    ) -> R:
+        answer = self._jobs.optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
+        improved = self._define(self._planner.improved(runnable, answer))
         try:
             self.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from dspash.app.call_group import CallGroup
@@ -19,12 +20,21 @@ from dspash.errors import ConfigurationError, InvalidInputError
 from dspash.sandbox import Limits
 from dspash_protocol import Command, EventKind
 
-__all__ = ["Examples", "Jobs", "cancellable", "optimizer_settings", "read_examples"]
+__all__ = ["Examples", "JobTerms", "Jobs", "cancellable", "optimizer_settings", "read_examples"]
 
 Examples: TypeAlias = Iterable[Mapping[str, Any]]
 """Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class JobTerms:
+    """How a job is done: its time as a whole, the limits of each of its calls that is sandboxed, who hears of it."""
+
+    timeout_s: float
+    limits: Limits | None
+    on_progress: OnProgress | None
 
 
 class Jobs:
@@ -44,29 +54,26 @@ class Jobs:
         group: CallGroup,
         runnable: Runnable,
         devset: Examples,
-        *,
         metric: Metric,
-        timeout_s: float,
-        limits: Limits | None,
-        on_progress: OnProgress | None,
+        terms: JobTerms,
     ) -> Evaluation:
         """Score `runnable` on `devset`; when one call fails, so does the job, and the others are cancelled."""
         examples = read_examples("devset", devset)
         with self._metrics.lent(metric) as wire_metric:
             order = self._sandboxing.order_for_job(
-                runnable, runs=CHUNK_MOST, metric=wire_metric, limits=limits
+                runnable, runs=CHUNK_MOST, metric=wire_metric, limits=terms.limits
             )
             among = self._among if order is None else self._sandboxes
 
             def call_for(chunk: list[dict[str, Any]]) -> Call:
                 args = {**runnable.reference, "devset": chunk, "metric": wire_metric}
                 call = self._submit(
-                    Command.EVALUATE, args, timeout_s=timeout_s, owner=runnable.id, sandbox=order
+                    Command.EVALUATE, args, timeout_s=terms.timeout_s, owner=runnable.id, sandbox=order
                 )
                 return group.add(call)
 
             try:
-                return evaluate_in_chunks(examples, call_for, among=among, on_progress=on_progress)
+                return evaluate_in_chunks(examples, call_for, among=among, on_progress=terms.on_progress)
             except BaseException:
                 group.cancel("another part of the evaluation has failed")
                 raise
@@ -76,12 +83,10 @@ class Jobs:
         group: CallGroup,
         runnable: Runnable,
         settings: Mapping[str, Any],
-        *,
         metric: Metric,
+        *,
         teacher: Runnable | None,
-        timeout_s: float,
-        limits: Limits | None,
-        on_progress: OnProgress | None,
+        terms: JobTerms,
     ) -> Mapping[str, Any]:
         """Have a worker improve `runnable`; `settings` are the request's own. Returns its answer."""
         events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _result_as_it_is)
@@ -93,13 +98,13 @@ class Jobs:
                 runs=RUNS_AN_EXAMPLE * max(1, examples),
                 metric=wire_metric,
                 teacher=teacher,
-                limits=limits,
+                limits=terms.limits,
             )
             call = group.add(
                 self._submit(
                     Command.OPTIMIZE,
                     args,
-                    timeout_s=timeout_s,
+                    timeout_s=terms.timeout_s,
                     owner=runnable.id,
                     on_event=events.take,
                     sandbox=order,
@@ -107,8 +112,8 @@ class Jobs:
             )
             with events.follow(call):
                 for event in events.items():
-                    if on_progress is not None:
-                        on_progress(event)
+                    if terms.on_progress is not None:
+                        terms.on_progress(event)
                 try:
                     answer: Mapping[str, Any] = call.wait()
                 except InvalidInputError as error:

@@ -118,6 +118,8 @@ class Planner:
         choice = choose_sandbox(
             self._sandbox_defaults, is_text="cls" not in given, inherited=_inherited(parts), **sandbox
         )
+        if choice is not None:
+            create["lms"] = self._sandbox_defaults.describe(choice.models)
         return Plan(Program(self._app, name, create, parts=parts, sandbox=choice), described)
 
     def improved(self, runnable: R, answer: Any) -> Plan[R]:

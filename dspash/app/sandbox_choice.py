@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypedDict, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
-from dspash.errors import ConfigurationError
+from dspash.errors import ConfigurationError, DspashError
 from dspash.sandbox import Limits, Tier
 
 __all__ = [
@@ -66,11 +66,25 @@ class SandboxWords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxDefaults:
-    """What an app has for programs that do not say: the tier for those given as text, limits, and its model."""
+    """What an app has for programs that do not say: the tier for those given as text, limits, and its model.
+
+    `capabilities` tells what a model understands; it raises a DspashError for one that nobody serves.
+    """
 
     tier: Tier
     limits: Limits
     lm: str
+    capabilities: Callable[[str], Mapping[str, Any]]
+
+    def describe(self, models: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """What a worker is told of `models`: each under the name that programs use. Raises ConfigurationError."""
+        described: dict[str, dict[str, Any]] = {}
+        for alias, model in models.items():
+            try:
+                described[alias] = {"model": alias, "capabilities": self.capabilities(model)}
+            except DspashError as error:
+                raise ConfigurationError("lms", str(error), "name a model that the app serves") from None
+        return described
 
 
 def choose_sandbox(

@@ -1,0 +1,84 @@
+"""Assembly: makes the parts of an app and joins them; the one place that constructs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from dspash.app.caller import Caller
+from dspash.app.jobs import Jobs
+from dspash.app.metrics import HostMetrics
+from dspash.app.models import Models
+from dspash.app.plan import Planner
+from dspash.app.sandbox_choice import SandboxDefaults
+from dspash.app.sandboxing import Sandboxing
+from dspash.app.tools import Toolbox
+from dspash.bridge import Bridge, BridgeOptions
+from dspash.gateway import Gateway
+from dspash.gateway.offline import OfflineModel
+from dspash.interpreter.foundry import shared_foundry
+from dspash.interpreter.lent import LentInterpreters
+from dspash.sandbox import Limits, Tier
+from dspash_protocol import Command, ReverseCommand
+
+if TYPE_CHECKING:
+    from dspash.app.app import App
+
+__all__ = ["OFFLINE", "Parts", "assemble"]
+
+OFFLINE: Final = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an app is made of. The bridge runs already; whoever has it closes it."""
+
+    gateway: Gateway
+    interpreters: LentInterpreters
+    bridge: Bridge
+    planner: Planner
+    sandboxing: Sandboxing
+    caller: Caller
+    jobs: Jobs
+
+
+def assemble(
+    app: App, options: BridgeOptions, *, lm: str, timeout_s: float, sandbox: Tier, limits: Limits
+) -> Parts:
+    """Make the parts of `app`. Raises UnsupportedModelError for a model that nobody serves, and what Bridge raises."""
+    toolbox, metrics = Toolbox(), HostMetrics()
+    gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
+
+    def capabilities(model: str) -> Mapping[str, Any]:
+        return gateway.capabilities(model).to_map()
+
+    defaults = SandboxDefaults(tier=sandbox, limits=limits, lm=lm, capabilities=capabilities)
+    configure = {"lm": {"model": lm, "capabilities": capabilities(lm)}}
+    models = Models(gateway)
+    interpreters = LentInterpreters(shared_foundry, tier=sandbox, limits=limits, serve_tool=toolbox.serve)
+    bridge = Bridge(
+        options,
+        {
+            **interpreters.handlers,
+            ReverseCommand.LM_COMPLETE: models.complete,
+            ReverseCommand.LM_STREAM: models.stream,
+            ReverseCommand.TOOL_CALL: toolbox.serve,
+            ReverseCommand.METRIC_CALL: metrics.serve,
+        },
+        quick={ReverseCommand.LM_COMPLETE} if lm.partition("/")[0] == OFFLINE else (),
+    )
+    bridge.definitions.append(Command.CONFIGURE, configure)
+    sandboxing = Sandboxing(
+        bridge, toolbox, python=options.python, lm=lm, configure=configure, max_frame=options.max_frame
+    )
+    caller = Caller(bridge, sandboxing, timeout_s=timeout_s)
+    jobs = Jobs(
+        caller,
+        metrics,
+        sandboxing,
+        among=options.workers * options.concurrency,
+        sandboxes=options.sandboxes,
+    )
+    planner = Planner(app, toolbox, metrics, defaults)
+    return Parts(gateway, interpreters, bridge, planner, sandboxing, caller, jobs)
