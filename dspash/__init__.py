@@ -26,12 +26,13 @@ if TYPE_CHECKING:
         Prediction,
         Program,
         Runnable,
+        SandboxWords,
         Stream,
         Token,
         aopen,
         open,  # noqa: A004 - dspash.open, like gzip.open
     )
-    from dspash.bridge import BridgeStatus, WorkerStatus
+    from dspash.bridge import BridgeStatus, SandboxStatus, WorkerStatus
     from dspash.errors import (
         BridgeError,
         CallCancelledError,
@@ -100,7 +101,9 @@ __all__ = [
     "ProtocolError",
     "ReentrancyError",
     "Runnable",
+    "SandboxStatus",
     "SandboxUnavailableError",
+    "SandboxWords",
     "Stream",
     "SupervisorGaveUpError",
     "Token",
@@ -118,9 +121,9 @@ __all__ = [
 
 _HOMES: Final = {
     "dspash.app": (
-        "App Evaluation ExampleResult Metric Module Prediction Program Runnable Stream Token aopen open".split()
+        "App Evaluation ExampleResult Metric Module Prediction Program Runnable SandboxWords Stream Token aopen open".split()
     ),
-    "dspash.bridge": ["BridgeStatus", "WorkerStatus"],
+    "dspash.bridge": ["BridgeStatus", "SandboxStatus", "WorkerStatus"],
     "dspash.interpreter": ["FinalOutput", "Interpreter"],
     "dspash.usage": ["Isolation", "Usage"],
     "dspash.sandbox": ["Limits"],

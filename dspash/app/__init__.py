@@ -8,6 +8,7 @@ from dspash.app.metrics import Metric
 from dspash.app.opening import aopen, open  # noqa: A004 - dspash.open, like gzip.open
 from dspash.app.prediction import Prediction
 from dspash.app.runnable import Module, Program, Runnable, Token
+from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Prediction",
     "Program",
     "Runnable",
+    "SandboxWords",
     "Stream",
     "Token",
     "aopen",

@@ -7,7 +7,7 @@ from dspash.bridge.ask_server import AskHandler
 from dspash.bridge.bridge import Bridge
 from dspash.bridge.call import Call, CallFuture, CallOptions
 from dspash.bridge.options import BridgeOptions
-from dspash.bridge.status import BridgeStatus, WorkerStatus
+from dspash.bridge.status import BridgeStatus, SandboxStatus, WorkerStatus
 
 __all__ = [
     "Ask",
@@ -18,6 +18,7 @@ __all__ = [
     "Call",
     "CallFuture",
     "CallOptions",
+    "SandboxStatus",
     "WorkerStatus",
     "current_ask",
 ]

@@ -204,7 +204,7 @@ class Disposables:
         if cell is None:
             return
         missing = cell.plan.layers - worker.layers
-        if missing:
+        if missing and cell.spec.tier.is_sandbox:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
         if self._spares.is_awaited(cell):
