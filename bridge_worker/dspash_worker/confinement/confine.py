@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dspash_protocol.confinement_plan import ConfinementPlan, Layer
 from dspash_worker.confinement import (
@@ -77,6 +77,26 @@ def enter_namespaces(plan: ConfinementPlan) -> None:
         _do(Layer.NAMESPACES, namespaces.enter_new)
 
 
+@dataclass(slots=True)
+class _Run:
+    """A worker's way through the steps."""
+
+    plan: ConfinementPlan
+    channel: int
+    stderr: int
+    rules: Rules | None
+    ruleset: int | None = None
+    landlock_abi: int = 0
+
+
+class _Step(NamedTuple):
+    """One thing to do; with a layer's name only if that is in the plan."""
+
+    name: str
+    layer: Layer | None
+    act: Callable[[_Run], None]
+
+
 def confine(
     plan: ConfinementPlan,
     *,
@@ -93,63 +113,92 @@ def confine(
 
     Raises ConfinementError, naming the step: the process is then half confined, and only to be ended.
     """
-    abi, ruleset = 0, None
-
-    def make_ruleset() -> None:
-        nonlocal abi, ruleset
-        if (given := rules or open_rules(plan)) is not None:  # the next step closes what is open
-            abi, ruleset = given.abi, landlock.make_ruleset(given)
-
-    steps: tuple[tuple[str, bool, Callable[[], None]], ...] = (
-        ("plan", True, lambda: _check(plan)),
-        ("rules", Layer.LANDLOCK in plan.layers, make_ruleset),
-        ("descriptors", True, lambda: descriptors.keep_only(channel=channel, stderr=stderr, ruleset=ruleset)),
-        ("signals", True, signals.reset),
-        (Layer.MOUNTS, Layer.MOUNTS in plan.layers, lambda: _settle_mounts(plan)),
-        ("surroundings", True, lambda: surroundings.settle(plan.scratch, os.environ)),
-        (Layer.RLIMITS, Layer.RLIMITS in plan.layers, lambda: _limit(plan)),
-        ("no_new_privileges", True, capabilities.forbid_new_privileges),
-        (
-            Layer.LANDLOCK,
-            Layer.LANDLOCK in plan.layers,
-            lambda: landlock.restrict(descriptors.RULESET, abi, scratch=plan.scratch),
-        ),
-        (Layer.CAPABILITIES, Layer.CAPABILITIES in plan.layers, capabilities.drop_all),
-        (Layer.NONDUMPABLE, Layer.NONDUMPABLE in plan.layers, capabilities.make_nondumpable),
-        (Layer.SECCOMP, Layer.SECCOMP in plan.layers, lambda: _filter(plan)),
-    )
-    for name, wanted, act in steps:
-        if wanted:
-            _do(name, act)
+    run = _Run(plan, channel, stderr, rules)
+    for step in _STEPS:
+        if step.layer is None or step.layer in plan.layers:
+            try:
+                step.act(run)
+            except (OSError, ValueError) as error:
+                raise ConfinementError(step.name, error) from error
             if on_step is not None:
-                on_step(name)
-    return Applied(tuple(layer for layer in Layer if layer in plan.layers), abi)
+                on_step(step.name)
+    return Applied(tuple(layer for layer in Layer if layer in plan.layers), run.landlock_abi)
 
 
 def _do(step: str, act: Callable[[], object]) -> None:
     try:
         act()
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ConfinementError(step, error) from error
 
 
-def _check(plan: ConfinementPlan) -> None:
+def _check(run: _Run) -> None:
     first = os.getpid() == _FIRST_OF_ITS_NAMESPACE
-    if Layer.NAMESPACES in plan.layers and not first:
+    if Layer.NAMESPACES in run.plan.layers and not first:
         raise ValueError("the worker must be the first process of its PID namespace")
-    if Layer.MOUNTS in plan.layers and Layer.NAMESPACES not in plan.layers:
+    if Layer.MOUNTS in run.plan.layers and Layer.NAMESPACES not in run.plan.layers:
         raise ValueError("mounts of its own take namespaces of its own")
 
 
-def _filter(plan: ConfinementPlan) -> None:
-    program = seccomp.inner_program(pid=os.getpid(), own_mounts=Layer.MOUNTS in plan.layers)
+def _make_ruleset(run: _Run) -> None:
+    rules = run.rules or open_rules(run.plan)  # the next step closes what is open
+    if rules is not None:
+        run.landlock_abi, run.ruleset = rules.abi, landlock.make_ruleset(rules)
+
+
+def _keep_descriptors(run: _Run) -> None:
+    descriptors.keep_only(channel=run.channel, stderr=run.stderr, ruleset=run.ruleset)
+
+
+def _reset_signals(_run: _Run) -> None:
+    signals.reset()
+
+
+def _settle_mounts(run: _Run) -> None:
+    limits = run.plan.limits
+    mounts.settle(run.plan.scratch, scratch_bytes=limits.scratch_bytes, scratch_inodes=limits.scratch_inodes)
+
+
+def _settle_surroundings(run: _Run) -> None:
+    surroundings.settle(run.plan.scratch, os.environ)
+
+
+def _limit(run: _Run) -> None:
+    rlimits.apply(run.plan.limits, own_users=Layer.NAMESPACES in run.plan.layers)
+
+
+def _forbid_new_privileges(_run: _Run) -> None:
+    capabilities.forbid_new_privileges()
+
+
+def _restrict_files(run: _Run) -> None:
+    landlock.restrict(descriptors.RULESET, run.landlock_abi, scratch=run.plan.scratch)
+
+
+def _drop_capabilities(_run: _Run) -> None:
+    capabilities.drop_all()
+
+
+def _make_nondumpable(_run: _Run) -> None:
+    capabilities.make_nondumpable()
+
+
+def _filter(run: _Run) -> None:
+    program = seccomp.inner_program(pid=os.getpid(), own_mounts=Layer.MOUNTS in run.plan.layers)
     seccomp.install(program)
 
 
-def _settle_mounts(plan: ConfinementPlan) -> None:
-    limits = plan.limits
-    mounts.settle(plan.scratch, scratch_bytes=limits.scratch_bytes, scratch_inodes=limits.scratch_inodes)
-
-
-def _limit(plan: ConfinementPlan) -> None:
-    rlimits.apply(plan.limits, own_users=Layer.NAMESPACES in plan.layers)
+_STEPS: Final = (
+    _Step("plan", None, _check),
+    _Step("rules", Layer.LANDLOCK, _make_ruleset),  # while the zygote's descriptors are open
+    _Step("descriptors", None, _keep_descriptors),
+    _Step("signals", None, _reset_signals),
+    _Step(Layer.MOUNTS, Layer.MOUNTS, _settle_mounts),
+    _Step("surroundings", None, _settle_surroundings),  # in the scratch that was mounted
+    _Step(Layer.RLIMITS, Layer.RLIMITS, _limit),
+    _Step("no_new_privileges", None, _forbid_new_privileges),  # the condition of Landlock and seccomp
+    _Step(Layer.LANDLOCK, Layer.LANDLOCK, _restrict_files),  # forbids mounting
+    _Step(Layer.CAPABILITIES, Layer.CAPABILITIES, _drop_capabilities),
+    _Step(Layer.NONDUMPABLE, Layer.NONDUMPABLE, _make_nondumpable),
+    _Step(Layer.SECCOMP, Layer.SECCOMP, _filter),  # forbids all of the above
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from typing import Final
 
@@ -25,15 +24,15 @@ def keep_only(*, channel: int, stderr: int, ruleset: int | None = None) -> None:
     And `ruleset`, if there is one, as 4. Each may be any open descriptor. Raises OSError.
     """
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    sources = [_move_away(each) for each in (null, stderr, channel, *([] if ruleset is None else [ruleset]))]
-    os.dup2(sources[0], _STDIN)
-    os.dup2(sources[1], _STDOUT)
-    os.dup2(sources[1], _STDERR)
-    for place, source in enumerate(sources[2:], CHANNEL):
-        os.dup2(source, place, inheritable=False)
-    kernel.close_range(_STDERR + len(sources) - 1)
-
-
-def _move_away(descriptor: int) -> int:
-    """Return a duplicate above those that are about to be replaced."""
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, RULESET + 1)
+    # First out of the way of what is about to be replaced.
+    away = max(null, stderr, channel, ruleset or 0, RULESET) + 1
+    kept = (null, stderr, channel) if ruleset is None else (null, stderr, channel, ruleset)
+    for place, descriptor in enumerate(kept, away):
+        os.dup2(descriptor, place, inheritable=False)
+    os.dup2(away, _STDIN)
+    os.dup2(away + 1, _STDOUT)
+    os.dup2(away + 1, _STDERR)
+    os.dup2(away + 2, CHANNEL, inheritable=False)
+    if ruleset is not None:
+        os.dup2(away + 3, RULESET, inheritable=False)
+    kernel.close_range(CHANNEL + 1 if ruleset is None else RULESET + 1)

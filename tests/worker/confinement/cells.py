@@ -17,7 +17,16 @@ from typing import Any
 
 from dspash_protocol.confinement_plan import ConfinementPlan, Layer, ResourceLimits
 
-__all__ = ["ALL_LAYERS", "DEVICES", "STRICT", "Cell", "CellServer", "NotConfinedError", "strict_plan"]
+__all__ = [
+    "ALL_LAYERS",
+    "DEVICES",
+    "STRICT",
+    "Cell",
+    "CellServer",
+    "NotConfinedError",
+    "strict_plan",
+    "with_limits",
+]
 
 BOUND_S = 15.0
 SERVER = Path(__file__).with_name("cell_server.py")
