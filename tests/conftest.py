@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-BENCH_PEERS = ("execnet", "grpc", "loky", "pebble")
+BENCH_PEERS = ("deno", "execnet", "grpc", "loky", "pebble", "pydantic_monty")
 
 # No deadline and no "too slow": what a busy machine does to a test's speed is not the test's outcome.
 hypothesis.settings.register_profile(

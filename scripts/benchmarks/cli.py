@@ -1,4 +1,4 @@
-"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`."""
+"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Final
 from rich.console import Console
 
 from benchmarks.bridge_run import run_bridge
+from benchmarks.coders import run_coders
+from benchmarks.coders.kinds import CODERS
 from benchmarks.faults_run import run_faults
 from benchmarks.fuzz import Campaign
 from benchmarks.fuzz_run import run_fuzz
@@ -26,6 +28,8 @@ _STEPS: Final = 10_000
 _QUICK_STEPS: Final = 300
 _FRAMES: Final = 1_000_000
 _QUICK_FRAMES: Final = 10_000
+_ROUNDS: Final = 6
+_QUICK_ROUNDS: Final = 1
 _LEAK_CALLS: Final = 20_000
 _LEAK_RESTARTS: Final = 200
 
@@ -72,6 +76,18 @@ def _fuzz(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _interpreter(given: argparse.Namespace) -> int:
+    run = run_coders(
+        console=Console(stderr=True),
+        rounds=_QUICK_ROUNDS if given.quick else _ROUNDS,
+        share=10 if given.quick else 1,
+        names=given.peers or list(CODERS),
+    )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -86,7 +102,7 @@ def _write_json(path: Path | None, report: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
-    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz")
+    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     shared.add_argument("--quick", action="store_true", help="show that it runs; too few samples to quote")
@@ -114,4 +130,10 @@ def _parser() -> argparse.ArgumentParser:
     fuzz.add_argument("--frames", type=int, help=f"to be read ({_FRAMES})")
     fuzz.add_argument("--only", type=int, metavar="TRIAL", help="run this trial of the seed alone")
     fuzz.set_defaults(run=_fuzz)
+
+    interpreter = commands.add_parser(
+        "interpreter", parents=[shared], help="code interpreters beside DSPy's own and others"
+    )
+    interpreter.add_argument("--peers", nargs="+", choices=CODERS, metavar="NAME", help=", ".join(CODERS))
+    interpreter.set_defaults(run=_interpreter)
     return parser

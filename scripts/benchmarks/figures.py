@@ -17,6 +17,7 @@ class Unit(StrEnum):
 
     SECONDS = "s"
     CALLS_PER_SECOND = "calls/s"
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Host process: drives one contestant, or one way to run Predict, as it is told line by line on stdin.
+"""Host process: drives one contestant, one way to run Predict or one code interpreter, as it is told line by line on stdin.
 
 A line in is `{"act": name, "with": {…}}`; the line out is `{"value": …}` or `{"error": text}`.
 """
@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from benchmarks import timing
 from benchmarks.chores import Hang
+from benchmarks.coders.acts import CODER_ACTS
+from benchmarks.coders.kinds import make_coder
 from benchmarks.contestant import Contestant
 from benchmarks.peers.missing import MissingPackageError
 from benchmarks.peers.roster import make_contestant, make_predictor
@@ -47,6 +49,7 @@ _ROLES: Final[
 ] = {
     "contestant": (make_contestant, _CONTESTANT_ACTS),
     "predictor": (make_predictor, _PREDICTOR_ACTS),
+    "coder": (make_coder, CODER_ACTS),
 }
 
 

@@ -13,7 +13,7 @@ from benchmarks.bars import Verdict
 from benchmarks.figures import Figure, Unit
 from benchmarks.machine import Machine
 
-__all__ = ["print_report", "report_map"]
+__all__ = ["print_report", "report_map", "show_figure", "show_verdicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def print_report(
             console.print(_table(heading, columns, chosen))
     for name, title in titles.items():
         console.print(f"[bold]{name}[/] {title}", highlight=False)
-    _print_verdicts(console, verdicts)
+    show_verdicts(console, verdicts)
 
 
 def report_map(
@@ -115,11 +115,26 @@ def _cell(figure: Figure | None, column: _Column) -> str:
         return "" if figure.ratio is None else f"{figure.ratio:.2f}"
     if figure.quantiles is None:
         return f"[dim]{figure.note}[/]" if column.quantile == "p50" else ""
-    value = f"{getattr(figure.quantiles, column.quantile):,.0f}/s"
-    if figure.unit is Unit.SECONDS:
-        value = _duration(getattr(figure.quantiles, column.quantile))
+    value = _value(figure.unit, getattr(figure.quantiles, column.quantile))
     note = f" [dim]{figure.note}[/]" if figure.note and column.quantile == "p50" else ""
     return value + note
+
+
+def show_figure(figure: Figure | None) -> str:
+    """A figure's middle, or why there is none, for a cell of a table."""
+    if figure is None:
+        return ""
+    return figure.note if figure.quantiles is None else _value(figure.unit, figure.quantiles.p50)
+
+
+def _value(unit: Unit, amount: float) -> str:
+    match unit:
+        case Unit.SECONDS:
+            return _duration(amount)
+        case Unit.BYTES:
+            return f"{amount / (1 << 20):.1f} MiB"
+        case Unit.CALLS_PER_SECOND:
+            return f"{amount:,.0f}/s"
 
 
 def _duration(seconds: float) -> str:
@@ -129,7 +144,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds * 1e6:.1f} µs"
 
 
-def _print_verdicts(console: Console, verdicts: Iterable[Verdict]) -> None:
+def show_verdicts(console: Console, verdicts: Iterable[Verdict]) -> None:
+    """Print which bars were met, and by how much."""
     table = Table(title="Bars", title_justify="left", title_style="bold", header_style="not bold")
     for heading in ("", "bar", "measured"):
         table.add_column(heading)
