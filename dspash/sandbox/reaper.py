@@ -17,17 +17,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final, NoReturn
 
 __all__ = ["main", "reaped"]
 
-FAILED: Final = 125  # the exit status of wrappers whose command was never run
-SIGNALLED: Final = 128  # plus the signal's number, as bubblewrap and shells have it
-ORDERS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-LOOK_S: Final = 0.01  # between looks for children, should one of them be slow to die
+FAILED = 125  # the exit status of wrappers whose command was never run
+SIGNALLED = 128  # plus the signal's number, as bubblewrap and shells have it
+ORDERS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+LOOK_S = 0.01  # between looks for children, should one of them be slow to die
 
-PR_SET_PDEATHSIG: Final = 1
-PR_SET_CHILD_SUBREAPER: Final = 36
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def reaped(command: Sequence[str]) -> list[str]:
@@ -60,11 +59,13 @@ def main(arguments: list[str]) -> int:
     return status
 
 
-def become(command: list[str]) -> NoReturn:
+def become(command: list[str]) -> None:
     """Be the command, in a session of its own, so that what it sends to its group is not for the reaper."""
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*ORDERS, signal.SIGCHLD})
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by every Python, and that is inherited
+            signal.signal(ignored, signal.SIG_DFL)
         os.execvp(command[0], command)  # noqa: S606 - never through a shell
     except OSError as error:
         os.write(2, f"dspash could not run {command[0]}: {error}\n".encode())
@@ -77,7 +78,11 @@ def let_go_of_descriptors() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    # Not os.closerange: where the C library cannot close a range, that takes 100 ms for a million possible ones.
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the one that the list was read from
+                os.close(int(name))
 
 
 def watch(child: int) -> int:

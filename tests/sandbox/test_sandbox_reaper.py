@@ -149,3 +149,14 @@ def test_a_command_hears_of_its_children_though_the_host_does_not() -> None:
             assert process.communicate(timeout=BOUND_S) == (None, b"")
     finally:
         signal.signal(signal.SIGCHLD, usual)
+
+
+def test_a_command_ignores_no_signals_and_blocks_none() -> None:
+    done = subprocess.run(
+        reaped(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=BOUND_S,
+    )
+    assert [int(line.split()[1], 16) for line in done.stdout.splitlines()] == [0, 0]
