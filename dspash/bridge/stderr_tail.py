@@ -6,6 +6,8 @@ import os
 from collections import deque
 from typing import Final
 
+from dspash.bridge.shown import shown_line
+
 __all__ = ["StderrTail"]
 
 LINES: Final = 50
@@ -32,9 +34,10 @@ class StderrTail:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is kept, oldest line first."""
+        """What is kept, oldest line first; nothing in it steers a terminal."""
         last = (self._line,) if self._line else ()
-        return tuple(line.decode(errors="replace") for line in (*self._lines, *last)[-LINES:])
+        kept = (*self._lines, *last)[-LINES:]
+        return tuple(shown_line(line.removesuffix(b"\r").decode(errors="replace")) for line in kept)
 
     def read(self) -> bool:
         """Take in some of what has arrived, never waiting; whether more may be there, now or later."""

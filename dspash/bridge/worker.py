@@ -17,6 +17,7 @@ from dspash.bridge.channel import Channel
 from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
 from dspash.bridge.pending import PendingCalls
 from dspash.bridge.reader import Reader
+from dspash.bridge.shown import shown_line, shown_name
 from dspash.bridge.wire_faults import error_of
 from dspash.bridge.worker_state import WorkerState
 from dspash.errors import FrameTooLargeError, InvalidInputError
@@ -368,7 +369,7 @@ class Worker:
                 self.child_id,
                 definition.command,
                 definition.subject,
-                fault.message,
+                shown_line(fault.message),
             )
 
     def _take_defect(self, defect: Defect) -> None:
@@ -445,12 +446,14 @@ class Worker:
             case NoticeName.PROTOCOL_ERROR:
                 self._reader.give_up(f"it could not read a frame of ours: {_short(notice.data)}")
             case _:
-                logger.debug("worker {} says {}: {}", self.child_id, notice.name, _short(notice.data))
+                logger.debug(
+                    "worker {} says {}: {}", self.child_id, shown_name(notice.name), _short(notice.data)
+                )
 
     def _lose(self, problem: str | None) -> None:
         """Nothing more will come of it."""
         if problem is not None:
-            self.why = self.why or ProtocolBroken(problem)
+            self.why = self.why or ProtocolBroken(shown_line(problem))
         with self._lock:
             if self.state in (WorkerState.LOST, WorkerState.GONE):
                 return
