@@ -24,6 +24,8 @@ from dspash_protocol.confinement_plan import WorkerOptions
 
 __all__ = ["Sandboxing"]
 
+BIRTH_CPU_S: Final = 1  # more than a worker uses before its call
+
 _NAMES: Final = ("program_id", "module_id", "id", "program")
 """Where a request may name what it is about."""
 
@@ -143,15 +145,18 @@ class Sandboxing:
             default_model=self._lm,
             interpreters=True,
         )
-        cell = self._cell(self._spec_of(choice), choice.limits)
+        cell = self._cell(self._spec_of(choice), choice.limits, persistent=choice.persistent)
         return Sandboxed(cell, choice.limits, definitions, grants)
 
     def _spec_of(self, choice: SandboxChoice) -> ZygoteSpec:
         return ZygoteSpec.of(python=choice.python or self._python, tier=choice.tier, mounts=choice.mounts)
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - as long-lived as the app
-    def _cell(self, spec: ZygoteSpec, limits: Limits) -> Cell:
-        return Cell(spec, plan_for(spec, limits, self._options), limits.frame_bytes)
+    def _cell(self, spec: ZygoteSpec, limits: Limits, *, persistent: bool = False) -> Cell:
+        """The kernel's own limit of CPU time counts from a worker's birth, and is but the last resort: the host looks."""
+        plan = plan_for(spec, limits, self._options)
+        cpu_s = 0 if persistent or not plan.limits.cpu_s else plan.limits.cpu_s + BIRTH_CPU_S
+        return Cell(spec, replace(plan, limits=replace(plan.limits, cpu_s=cpu_s)), limits.frame_bytes)
 
     def _log(self, runnables: Iterable[Runnable]) -> Definitions:
         """What a worker must be told to know these runnables."""

@@ -18,6 +18,7 @@ from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
+from dspash.bridge.memory_groups import MemoryGroups
 from dspash.bridge.rehearsal import REHEARSAL
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.bridge.spares import Spares
@@ -75,6 +76,7 @@ class Disposables:
         self._boot_timeout_s = options.liveness.boot_timeout_s
         self._admission = Admission(places=options.sandboxes, max_queue=options.max_queue)
         self._spares: Spares[Cell, Worker, Call] = Spares(most=options.spares)
+        self._memory_groups = MemoryGroups()
         self._burials = Burials(mailbox, self._gone)
         self._cells: dict[Worker, Cell] = {}
         self._asked_at: dict[Worker, float] = {}
@@ -151,6 +153,7 @@ class Disposables:
         for worker in alive:
             worker.why = worker.why or StoppedByOwner()
         self._burials.kill_all(alive)
+        self._memory_groups.close()
 
     # --- from a place to a worker and back ---
 
@@ -207,6 +210,8 @@ class Disposables:
         if missing and cell.spec.tier.is_sandbox:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
+        if cell.spec.tier.is_sandbox:
+            self._memory_groups.enrol(worker.process, cell.plan.limits.data_bytes)
         if self._spares.is_awaited(cell):
             self._arrive(worker, cell)
         else:
@@ -344,6 +349,7 @@ class Disposables:
     def _gone(self, worker: Worker) -> None:
         """It has been buried: so are its call, or its place among the spares."""
         worker.forget_definitions()
+        self._memory_groups.dismiss(worker.process)
         cell = self._cells.pop(worker, None)
         process = worker.process
         end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")
@@ -364,7 +370,7 @@ class Disposables:
         self._calls += 1
         self._cpu_s += stay.call.measured.cpu_s or 0.0
         if stay.limit is not None:
-            self._limits[stay.limit] += 1
+            self._limits[str(stay.limit)] += 1
 
 
 _ASKS: Final = frozenset(map(str, ReverseCommand))

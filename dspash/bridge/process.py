@@ -100,6 +100,9 @@ class Process:
 
     def __init__(self, pid: int, pidfd: int | None, held_by: Group | Namespace, stderr: StderrTail) -> None:
         self.stderr = stderr
+        self.cpu_s: float | None = None
+        self.peak_memory_bytes: int | None = None
+        """CPU time and most resident memory, where whoever reaps it is told; not here."""
         self._child = pid
         self._pidfd = pidfd
         self._held_by = held_by

@@ -186,8 +186,10 @@ class Stay:
         return answered and session is not None and not session.is_closed
 
     def _measure(self) -> None:
-        """Remember what it has used, as long as the process can be asked."""
-        cpu_s, peak = self._gauge.cpu_s(), self._gauge.peak_bytes()
+        """Remember what it has used, as long as the process can be asked, or what was told of it at its end."""
+        process = self.worker.process
+        cpu_s = self._gauge.cpu_s() if process.cpu_s is None else process.cpu_s
+        peak = self._gauge.peak_bytes() if process.peak_memory_bytes is None else process.peak_memory_bytes
         before = self.call.measured
         self.call.measured = Measured(
             before.cpu_s if cpu_s is None else max(0.0, cpu_s - self._cpu_before_s),
