@@ -47,12 +47,14 @@ class Brood:
     nests: Nests | None
     _lodgings: dict[int, _Lodging] = field(default_factory=dict[int, _Lodging], init=False)
     _go_betweens: dict[int, int] = field(default_factory=dict[int, int], init=False)  # with the Spawn's id
-    _confined: int = field(default=0, init=False)  # workers that go-betweens have forked
+    _apart: int = field(default=0, init=False)  # workers alive whose go-betweens have ended
+
+    _had_go_betweens: bool = field(default=False, init=False)
 
     @property
     def is_empty(self) -> bool:
         """Whether no worker is alive."""
-        return not (self._lodgings or self._go_betweens or self._confined)
+        return not (self._lodgings or self._go_betweens or self._apart > 0)
 
     def bear(self, spawn: Spawn, channel: int, stderr: int) -> None:
         """Fork a worker, and say what came of it. The descriptors are closed. Raises OSError when the host is gone."""
@@ -84,14 +86,14 @@ class Brood:
         elif pid in self._go_betweens:
             spawn_id = self._go_betweens.pop(pid)
             if status == 0:
-                self._confined += 1
+                self._apart += 1
             elif os.waitstatus_to_exitcode(status) != _TOLD:
                 how = os.waitstatus_to_exitcode(status)
                 self.control.send(Stillborn(spawn_id, f"the process that was to fork it ended with {how}"))
         elif self.nests is not None and self.nests.lose(pid):
             return
-        else:  # what a go-between has forked, or the orphan of a worker, which the host does not know
-            self._confined -= 1
+        elif self._had_go_betweens:  # a worker of theirs: what these have started ends with their namespaces
+            self._apart -= 1
             self.control.send(ended)
 
     # --- forking ---
@@ -144,6 +146,7 @@ class Brood:
         if pid == 0:
             _go_between(self.control, spawn_id, newborn)
         self._go_betweens[pid] = spawn_id
+        self._had_go_betweens = True
 
 
 def _go_between(control: Control, spawn_id: int, newborn: Newborn) -> NoReturn:

@@ -145,7 +145,6 @@ def _keep_nest(word: int) -> NoReturn:
     try:
         shed(keep=(word,))
         die_with_parent_thread()
-        os.setsid()
         kernel.unshare(CLONE_NEWNS)
         with contextlib.suppress(PermissionError):  # where /proc is masked, the one outside serves
             _mount_proc()

@@ -20,7 +20,7 @@ from dspash_worker.lm_calls import NotedLM
 from dspash_worker.runtime import set_up
 from dspash_worker.versions import find_versions
 
-__all__ = ["warm"]
+__all__ = ["parrot_lm", "warm"]
 
 _LATE: Final = (
     "dspash_worker.optimization",
@@ -62,6 +62,14 @@ class _AsyncParrot(_Parrot):
         return _Parrot.complete(self, request)
 
 
+def parrot_lm(text: str) -> dspy.LM:
+    """Return a model that says `text` and nothing else, and needs no host."""
+    engine, async_engine = _Parrot(text), _AsyncParrot(text)
+    return NotedLM(
+        "parrot", notes=History(), engine=engine, async_engine=async_engine, num_retries=0, cache=False
+    )
+
+
 def warm() -> None:
     """Run a Predict with every adapter, in both ways of calling. Takes some 10 ms, and leaves nothing configured:
     DSPy lets only the thread that configured it first do so again, and that is to be a thread of the fork.
@@ -72,14 +80,6 @@ def warm() -> None:
     find_versions()
     predict: Any = dspy.Predict("question -> answer")
     for adapter, text in _ANSWERS.items():
-        lm = NotedLM(
-            "parrot",
-            notes=History(),
-            engine=_Parrot(text),
-            async_engine=_AsyncParrot(text),
-            num_retries=0,
-            cache=False,
-        )
-        with dspy.context(lm=lm, adapter=adapter(), disable_history=True, trace=[]):
+        with dspy.context(lm=parrot_lm(text), adapter=adapter(), disable_history=True, trace=[]):
             predict(question="warm?")
             asyncio.run(predict.acall(question="warm?"))
