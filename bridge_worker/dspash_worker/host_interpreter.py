@@ -17,6 +17,7 @@ from dspash_protocol import FaultError, FaultKind, InvalidPayloadError, ReverseC
 from dspash_protocol.fields import Fields
 from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
 from dspash_protocol.json_text import write_json
+from dspash_protocol.long_texts import LongTexts, Split
 from dspash_worker.awaiting import await_in_sync
 from dspash_worker.call import Call
 from dspash_worker.current import current_call
@@ -48,6 +49,7 @@ class HostInterpreter:
         _check_names(self.tools, "tool", ValueError)
         _field_names(self.output_fields)
         self._id: int | None = None
+        self._long_texts = LongTexts()
         self._over: str | None = None  # why nothing more is executed
         self._executing = threading.Lock()
 
@@ -76,10 +78,14 @@ class HostInterpreter:
         if not self._executing.acquire(blocking=False):
             raise CodeInterpreterError("this interpreter already has an active execution")
         try:
-            cell = self._cell(code, variables or {})
+            self._check(code, variables or {})
+            split = self._long_texts.split(variables or {})
+            cell = self._cell(code, split)
             if self._id is None or self._over is not None:
                 self.start()
-            return _returned(self._execute(current_call(), cell))
+            outcome = self._execute(current_call(), cell)
+            self._long_texts.note(split)
+            return _returned(outcome)
         finally:
             self._executing.release()
 
@@ -110,16 +116,19 @@ class HostInterpreter:
 
     # --- one execution ---
 
-    def _cell(self, code: str, variables: Mapping[str, Any]) -> Cell:
+    def _check(self, code: str, variables: Mapping[str, Any]) -> None:
         _check_names(self.tools, "tool", ValueError)
         _check_names(variables, "variable", CodeInterpreterError, taken=self.tools)
         if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise CodeInterpreterError("code must be a string")
+
+    def _cell(self, code: str, split: Split) -> Cell:
         try:
-            text = write_json(dict(variables), default=to_jsonable_python) if variables else EMPTY_MAP
+            variables = write_json(split.rest, default=to_jsonable_python) if split.rest else EMPTY_MAP
         except (TypeError, ValueError, RecursionError) as error:
             raise CodeInterpreterError(f"variables must be JSON-compatible: {error}") from error
-        return Cell(code, text, tuple(self.tools), _field_names(self.output_fields))
+        fields = _field_names(self.output_fields)
+        return Cell(code, variables, split.texts, split.kept, tuple(self.tools), fields)
 
     def _execute(self, call: Call, cell: Cell) -> Outcome:
         args = {"interpreter": self._id, **cell.to_map()}

@@ -21,6 +21,7 @@ from dspash.interpreter.values import read_value, write_value
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import FrameTooLargeError
 from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
+from dspash_protocol.long_texts import LongTexts, Split
 
 __all__ = ["Interpreter"]
 
@@ -66,6 +67,7 @@ class Interpreter:
         field_names(self.output_fields)
         self._runner = ToolRunner(functools.partial(serve_by, self.invoke_tool))
         self._kernel: Kernel | None = None
+        self._long_texts = LongTexts()
         self._over: str | None = None  # why nothing more is executed
         self._executing = threading.Lock()
 
@@ -131,7 +133,9 @@ class Interpreter:
 
     def _execute(self, code: str, variables: Mapping[str, Any]) -> Outcome:
         check_tools(self.tools)
-        cell = self._cell(code, variables)
+        self._check(code, variables)
+        split = self._long_texts.split(variables)
+        cell = self._cell(code, split)
         if self._kernel is None or self._over is not None:
             self.start()
         kernel = self._kernel
@@ -140,13 +144,15 @@ class Interpreter:
             wall_s=self.limits.wall_s, total_s=self.limits.total_s, timeout_s=self.execution_timeout
         )
         try:
-            return kernel.execute(
+            outcome = kernel.execute(
                 cell.to_map(),
                 tools=frozenset(cell.tools),
                 runner=self._runner,
                 times=times,
                 aside=self.execution_timeout is not None,
             )
+            self._long_texts.note(split)
+            return outcome
         except KernelFailedError as error:
             self._give_up(error)
         except FrameTooLargeError as error:
@@ -157,7 +163,7 @@ class Interpreter:
             self._over = self._over or "the interpreter was interrupted"
             raise
 
-    def _cell(self, code: str, variables: Mapping[str, Any]) -> Cell:
+    def _check(self, code: str, variables: Mapping[str, Any]) -> None:
         if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise interpreter_error("code must be a string")
         if not isinstance(variables, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -167,11 +173,14 @@ class Interpreter:
             code.encode()
         except UnicodeEncodeError as error:
             raise execution_error(f"UnicodeEncodeError: the code is no text: {error}") from None
+
+    def _cell(self, code: str, split: Split) -> Cell:
         try:
-            text = write_value(dict(variables)) if variables else EMPTY_MAP
+            variables = write_value(split.rest) if split.rest else EMPTY_MAP
         except (TypeError, ValueError) as error:
             raise interpreter_error(f"variables must be JSON-compatible: {error}") from error
-        return Cell(code, text, tuple(self.tools), field_names(self.output_fields))
+        fields = field_names(self.output_fields)
+        return Cell(code, variables, split.texts, split.kept, tuple(self.tools), fields)
 
     def _returned(self, outcome: Outcome) -> Any:
         if outcome.kind is OutcomeKind.SYNTAX:

@@ -45,6 +45,16 @@ class Fields:
                 raise self._mistyped(f"{name}[{place}]", item, "text")
         return tuple(cast("list[str]", value))
 
+    def text_map(self, name: str) -> dict[str, str]:
+        """A map of texts."""
+        value = self._raw.get(name)
+        if not isinstance(value, dict):
+            raise self._mistyped(name, value, "a map of texts")
+        for key, item in cast("WireMap", value).items():
+            if not isinstance(item, str):
+                raise self._mistyped(f"{name}.{key}", item, "text")
+        return cast("dict[str, str]", value)
+
     def count(self, name: str) -> int:
         """A whole number from 0 up."""
         value = self._raw.get(name)

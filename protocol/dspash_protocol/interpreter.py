@@ -6,7 +6,7 @@ Values of that code travel as JSON texts: integers may have any length, and whoe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -30,13 +30,18 @@ INSTRUCTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of code to run, and what it finds: variables (a JSON map), the names of tools, what SUBMIT takes.
+    """A piece of code to run, and what it finds: variables, the names of tools, what SUBMIT takes.
+
+    Variables come in three ways: in a JSON map; as `texts`, which are text as it is; and as `kept`, the names of texts
+    that were sent before and are to be what they were.
 
     Without `output_fields` SUBMIT takes one value, which then is called `output`.
     """
 
     code: str
     variables: str = EMPTY_MAP
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    kept: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     output_fields: tuple[str, ...] | None = None
 
@@ -45,6 +50,10 @@ class Cell:
         out: WireMap = {"code": self.code}
         if self.variables != EMPTY_MAP:
             out["variables"] = self.variables
+        if self.texts:
+            out["texts"] = self.texts
+        if self.kept:
+            out["kept"] = list(self.kept)
         if self.tools:
             out["tools"] = list(self.tools)
         if self.output_fields is not None:
@@ -58,6 +67,8 @@ class Cell:
         return cls(
             code=fields.text("code"),
             variables=fields.text("variables") if raw.get("variables") is not None else EMPTY_MAP,
+            texts=fields.text_map("texts") if raw.get("texts") is not None else {},
+            kept=fields.texts("kept") if raw.get("kept") is not None else (),
             tools=fields.texts("tools") if raw.get("tools") is not None else (),
             output_fields=None if raw.get("output_fields") is None else fields.texts("output_fields"),
         )

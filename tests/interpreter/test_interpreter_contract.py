@@ -59,6 +59,15 @@ def test_variables_are_globals_and_take_their_plain_form(either: Any) -> None:
     assert made.execute("c", variables={"d": 1}) == 2**70
 
 
+def test_variables_are_what_was_given_each_time(either: Any) -> None:
+    made, text = either(), "long " * 30_000
+    for _ in range(3):
+        assert made.execute("seen = len(text)\ntext = 'changed'\nseen", {"text": text}) == 150_000
+    assert made.execute("text") == "changed"
+    assert made.execute("text", {"text": text + "!"}) == text + "!"
+    assert made.execute("text", {"text": "a\ud800"}) == "a\ud800"
+
+
 @pytest.mark.parametrize("name", ["1x", "for", "SUBMIT", "__builtins__", "look", ""])
 def test_variables_that_cannot_be_named_so_are_refused(either: Any, name: str) -> None:
     made = either(tools={"look": str})

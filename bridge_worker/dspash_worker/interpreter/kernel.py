@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from dspash_protocol import FaultError, FaultKind
 from dspash_protocol.interpreter import NULL, Cell, Outcome, OutcomeKind
+from dspash_protocol.long_texts import KEPT_FROM
 from dspash_worker.interpreter.namespace import Namespace, line_in
 from dspash_worker.interpreter.output import Output
 from dspash_worker.interpreter.results import last_value, submitted
@@ -31,12 +32,13 @@ class Kernel:
         self._output = Output(output_bytes)
         self._namespace = Namespace()
         self._tools: tuple[str, ...] = ()
+        self._kept: dict[str, str] = {}  # the last long text of each name, which the host need not send again
         self._current: object = None  # the cell that runs; SUBMIT and tools of another are refused
 
     def execute(self, request_id: int, cell: Cell) -> Outcome:
         """Run a cell. Raises FaultError, having run nothing, when what it is given does not fit."""
         key = object()
-        variables = _read_variables(cell)
+        variables = self._read_variables(cell)
         for name in self._tools:
             self._namespace.unbind(name)
         self._tools = cell.tools
@@ -61,6 +63,19 @@ class Kernel:
             )
         return Outcome(outcome.kind, outcome.value, output, outcome.error)
 
+    def _read_variables(self, cell: Cell) -> dict[str, Any]:
+        """The variables of a cell, in whatever way they came."""
+        if lost := [name for name in cell.kept if name not in self._kept]:
+            raise _unfit("kept", f"{', '.join(lost)} was never sent")
+        kept = {name: self._kept[name] for name in cell.kept}
+        variables = {**_read_json(cell), **cell.texts, **kept}
+        if taken := variables.keys() & {*_RESERVED, *cell.tools}:
+            raise _unfit("variables", f"{', '.join(sorted(taken))} is taken")
+        if taken := _RESERVED.intersection(cell.tools):
+            raise _unfit("tools", f"{', '.join(sorted(taken))} is taken")
+        self._kept.update({name: text for name, text in cell.texts.items() if len(text) >= KEPT_FROM})
+        return variables
+
     def _run(self, code: str, key: object) -> Outcome:
         try:
             return Outcome(OutcomeKind.VALUE, last_value(self._namespace.run(code)))
@@ -78,19 +93,14 @@ class Kernel:
             return _raised(error)
 
 
-def _read_variables(cell: Cell) -> dict[str, Any]:
+def _read_json(cell: Cell) -> dict[str, Any]:
     try:
         variables: Any = json.loads(cell.variables)
     except (ValueError, RecursionError) as error:
         raise _unfit("variables", f"it is no JSON text: {error}") from None
     if not isinstance(variables, dict):
         raise _unfit("variables", "it is no JSON map")
-    variables = cast("dict[str, Any]", variables)
-    if taken := variables.keys() & {*_RESERVED, *cell.tools}:
-        raise _unfit("variables", f"{', '.join(sorted(taken))} is taken")
-    if taken := _RESERVED.intersection(cell.tools):
-        raise _unfit("tools", f"{', '.join(sorted(taken))} is taken")
-    return variables
+    return cast("dict[str, Any]", variables)
 
 
 def _final(submission: Submission) -> Outcome:

@@ -73,7 +73,19 @@ def _timed(session: Session, code: str, variables: Mapping[str, Any]) -> float:
 
 
 def _variable(coder: Coder, count: int, size: int) -> list[float]:
-    return _repeated(coder, count, _LENGTH, {"text": "x" * size}, size)
+    """A text that was never sent before, each time."""
+    session = coder.open()
+    try:
+        samples: list[float] = []
+        for number in range(_WARM_UP + count):
+            text = f"{number:0{size}d}"
+            began = time.perf_counter()
+            length = session.execute(_LENGTH, {"text": text})
+            samples.append(time.perf_counter() - began)
+            _require(length, size)
+        return samples[_WARM_UP:]
+    finally:
+        session.close()
 
 
 def _memory(coder: Coder, count: int) -> float:

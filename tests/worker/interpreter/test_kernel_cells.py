@@ -138,6 +138,15 @@ def test_worker_flags_do_not_leak_into_code(host: Host) -> None:
     assert value_of(host, "def f(x: 1 + 1): pass\nf.__annotations__['x']") == 2
 
 
+def test_texts_come_as_they_are_and_long_ones_are_kept(host: Host) -> None:
+    long, short = "ü" * 65_536, "short"
+    assert value_of(host, "len(a + b)", texts={"a": long, "b": short}) == 65_541
+    value_of(host, "a = b = 'changed'")
+    assert value_of(host, "a[0] * 2 + b", kept=("a",)) == "üüchanged"
+    fault = host.fault(host.ask("interpreter.execute", Cell("b", kept=("b",)).to_map()))
+    assert (fault.kind, fault.details["path"]) == (FaultKind.INVALID_INPUT, "$.kept")
+
+
 # --- SUBMIT ---
 
 
@@ -275,6 +284,10 @@ def test_child_of_the_code_cannot_speak_for_it(host: Host) -> None:
         ({"code": "", "variables": '{"SUBMIT": 1}'}, "$.variables"),
         ({"code": "", "variables": '{"t": 1}', "tools": ["t"]}, "$.variables"),
         ({"code": "", "output_fields": [1]}, "$.output_fields[0]"),
+        ({"code": "", "texts": ["x"]}, "$.texts"),
+        ({"code": "", "texts": {"x": 1}}, "$.texts.x"),
+        ({"code": "", "texts": {"SUBMIT": "x"}}, "$.variables"),
+        ({"code": "", "kept": ["x"]}, "$.kept"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_by_path(host: Host, args: Any, path: str) -> None:
