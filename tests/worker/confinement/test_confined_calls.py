@@ -179,6 +179,10 @@ ARGUMENTS: list[tuple[str, tuple[int, ...], int]] = [
     ("personality", (0xFFFFFFFF,), 0),
     ("mmap", (0, 2 << 20, 3, 0x40022, -1, 0), errno.ENOMEM),  # MAP_HUGETLB
     ("mmap", (0, 4096, 3, 0x22, -1, 0), 0),
+    ("close_range", (500, 600, 2), errno.EINVAL),  # CLOSE_RANGE_UNSHARE
+    ("close_range", (500, 600, 0), 0),
+    ("pipe2", (0, 0x80), errno.EINVAL),  # O_NOTIFICATION_PIPE
+    ("pipe2", (0, 0x80000), errno.EFAULT),
     ("madvise", (0, 0, 12), errno.EINVAL),  # MADV_MERGEABLE
     ("madvise", (0, 0, 21), errno.EINVAL),  # MADV_PAGEOUT
     ("madvise", (0, 0, 20), errno.EINVAL),  # MADV_COLD

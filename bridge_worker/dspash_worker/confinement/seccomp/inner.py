@@ -24,7 +24,7 @@ __all__ = ["inner_policy"]
 
 _ALLOWED: Final = """
     read write readv writev pread64 pwrite64 preadv pwritev sendfile copy_file_range lseek
-    close close_range dup dup2 dup3 pipe pipe2 eventfd2 timerfd_create timerfd_settime timerfd_gettime
+    close dup dup2 dup3 pipe eventfd2 timerfd_create timerfd_settime timerfd_gettime
     epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6
     open openat creat stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2
     getdents getdents64 getcwd chdir fchdir readlink readlinkat umask
@@ -99,6 +99,9 @@ _SOCKET_OPTIONS: Final = (2, 3, 4, 7, 8, 9, 13, 20, 21, 30, 38, 39)
 
 _MAP_HUGETLB: Final = 0x40000  # from a pool of the host's, which no limit divides
 
+_CLOSE_RANGE_CLOEXEC: Final = 4  # the other flag would give a thread descriptors of its own
+_O_NOTIFICATION_PIPE: Final = 0x80  # a pipe that the kernel writes events into
+
 _AF_UNIX: Final = 1
 _MSG_OOB: Final = 1
 _A_PROCESS_CLOCK: Final = 0x8000_0000  # negative clock ids name another process's or thread's CPU time
@@ -164,6 +167,8 @@ _BY_ARGUMENT: Final[Mapping[str, Verdict]] = {
     "clone": _only(is_one_of(0, _A_THREAD, mask=0xFFFF_FFFF & ~_A_THREADS_CHOICE)),
     "futex": _FUTEX,
     "fcntl": _FCNTL,
+    "close_range": _only(is_one_of(2, 0, _CLOSE_RANGE_CLOEXEC), otherwise=errno.EINVAL),
+    "pipe2": _only(has_no_bits(1, _O_NOTIFICATION_PIPE), otherwise=errno.EINVAL),
     "ioctl": _only(is_one_of(1, *_IOCTLS)),
     "prctl": _only(is_one_of(0, *_PRCTLS)),
     "arch_prctl": _only(is_one_of(0, *_ARCH_PRCTLS)),
