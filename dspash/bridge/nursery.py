@@ -129,7 +129,7 @@ class Nursery:
         else:
             try:
                 kind.present = self._open(spec)
-            except (OSError, DspashError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits to be told
                 birth.on_failed(error)
             else:
                 kind.waiting.append(birth)
@@ -147,7 +147,7 @@ class Nursery:
     def _fork(self, kind: _Kind, zygote: Zygote, birth: _Birth) -> None:
         try:
             process, sock = zygote.fork(birth.plan)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             birth.on_failed(error)
             return
         birth.on_started(process, sock)

@@ -60,14 +60,14 @@ class Starts:
     def __repr__(self) -> str:
         return f"<Starts {'from a zygote' if self._zygote else 'one by one'} in {self.containment.kind}>"
 
-    def begin(self, on_started: OnStarted, on_failed: Callable[[OSError], None]) -> None:
+    def begin(self, on_started: OnStarted, on_failed: Callable[[Exception], None]) -> None:
         """Start a worker: `on_started` is given it and our end of its channel, at once or when a zygote is up."""
 
         def do_without(error: Exception) -> None:
             if isinstance(error, NoZygoteError | DspashError):
                 logger.info("a worker is started by itself: {}", error)
                 self._launch(on_started, on_failed)
-            elif isinstance(error, OSError):
+            else:
                 on_failed(error)
 
         if self._zygote is None:
@@ -76,10 +76,10 @@ class Starts:
             plan = plan_for(self._zygote, options=self._options)
             self._nursery.spawn(self._zygote, plan, on_started, do_without)
 
-    def _launch(self, on_started: OnStarted, on_failed: Callable[[OSError], None]) -> None:
+    def _launch(self, on_started: OnStarted, on_failed: Callable[[Exception], None]) -> None:
         try:
             process, sock = launch(self.spec)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, calls wait for a worker or for word of it
             on_failed(error)
         else:
             on_started(process, sock)

@@ -243,8 +243,8 @@ class Supervisor:
         def take_place(worker: Worker) -> None:
             self._present[child_id] = worker
 
-        def fail(error: OSError) -> None:
-            if error.errno in SCARCE and tries < len(SCARCE_WAITS_S):
+        def fail(error: Exception) -> None:
+            if isinstance(error, OSError) and error.errno in SCARCE and tries < len(SCARCE_WAITS_S):
                 logger.warning("worker {} waits to be started: {}", child_id, error)
                 again = functools.partial(self._start_child, child_id, tries + 1)
                 self._mailbox.cast_after(SCARCE_WAITS_S[tries], again)
@@ -256,23 +256,38 @@ class Supervisor:
         self._spawn(child_id, take_place, fail)
 
     def _spawn(
-        self, child_id: str, on_started: Callable[[Worker], None], on_failed: Callable[[OSError], None]
+        self, child_id: str, on_started: Callable[[Worker], None], on_failed: Callable[[Exception], None]
     ) -> None:
-        """Start the child's next generation; one of the two is told, at once or when there is a zygote to fork it."""
+        """Start the child's next generation; one of the two is told, at once or when there is a zygote to fork it.
+
+        Whatever keeps it from starting is a failed start: calls wait for a worker, or for word that there is none.
+        """
 
         def begin(process: Process | ForkedProcess, sock: socket.socket) -> None:
             self._awaited.discard(child_id)
-            worker = self._begin(child_id, process, sock)
+            try:
+                worker = self._begin(child_id, process, sock)
+            except Exception as error:  # noqa: BLE001 - see above
+                sock.close()
+                process.kill()
+                process.wait(LEAVING_S)
+                on_failed(error)
+                return
             on_started(worker)
             if self._stopping:  # it was over while the zygote came up
                 worker.kill(StoppedByOwner())
 
-        def fail(error: OSError) -> None:
+        def fail(error: Exception) -> None:
             self._awaited.discard(child_id)
             on_failed(error)
 
         self._awaited.add(child_id)
-        self._starts.begin(begin, fail)
+        try:
+            self._starts.begin(begin, fail)
+        except Exception as error:
+            if child_id not in self._awaited:
+                raise  # what followed went wrong: it was told already how the start went
+            fail(error)
 
     def _begin(self, child_id: str, process: Process | ForkedProcess, sock: socket.socket) -> Worker:
         """Watch and greet a generation that has been started."""

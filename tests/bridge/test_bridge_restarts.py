@@ -123,6 +123,15 @@ def test_a_worker_that_cannot_start_fails_those_who_wait_with_the_real_cause(ope
     assert psutil.Process().children() == []
 
 
+@pytest.mark.parametrize("zygote", [False, True])
+def test_whatever_keeps_a_worker_from_starting_is_told_to_those_who_wait(
+    open_bridge: OpenBridge, zygote: bool
+) -> None:
+    host = open_bridge(environment={"ODD": "\ud800"}, zygote=zygote, backoff=Backoff(base_s=0.001))
+    with pytest.raises(SupervisorGaveUpError, match="could not be spawned: .* encode character"):
+        host.call("ping", timeout_s=3600)
+
+
 @pytest.mark.parametrize(
     ("boot", "cause"), [("hang", "not ready within 0.2 s"), ("refuse", "refused the handshake")]
 )
