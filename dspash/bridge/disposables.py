@@ -173,7 +173,7 @@ class Disposables:
             self._take_back(worker, order)
             self._leave(call)
             return
-        stay = self._stays[worker] = Stay(worker, call, order, self._mailbox)
+        stay = self._stays[worker] = Stay(worker, call, order, self._mailbox, self._memory_groups)
         try:
             begun = stay.begin()
         except BaseException:
@@ -349,7 +349,6 @@ class Disposables:
     def _gone(self, worker: Worker) -> None:
         """It has been buried: so are its call, or its place among the spares."""
         worker.forget_definitions()
-        self._memory_groups.dismiss(worker.process)
         cell = self._cells.pop(worker, None)
         process = worker.process
         end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")
@@ -361,6 +360,7 @@ class Disposables:
         for call in worker.take_pending():
             ended_by = self._ended_by()
             call.fail(_lost(call, end, process.stderr.lines) if ended_by is None else ended_by)
+        self._memory_groups.dismiss(process)
         stay = self._stays.pop(worker, None)
         if stay is not None:
             self._count(stay)

@@ -19,6 +19,7 @@ from dspash_protocol import Event, EventKind, FaultKind, ReverseCommand
 if TYPE_CHECKING:
     from dspash.bridge.ask import Ask
     from dspash.bridge.mailbox import Mailbox
+    from dspash.bridge.memory_groups import MemoryGroups
     from dspash.bridge.sandboxed import Sandboxed
     from dspash.bridge.worker import Worker
 
@@ -38,13 +39,16 @@ class Stay:
     outcome may come on any.
     """
 
-    def __init__(self, worker: Worker, call: Call, order: Sandboxed, mailbox: Mailbox) -> None:
+    def __init__(
+        self, worker: Worker, call: Call, order: Sandboxed, mailbox: Mailbox, memory_groups: MemoryGroups
+    ) -> None:
         self.worker = worker
         self.call = call
         self.order = order
         self.limit: Limit | None = None  # the one that ended it
         self.keeps_worker = False  # whether the worker has survived its call, and may serve another
         self._mailbox = mailbox
+        self._memory_groups = memory_groups
         self._gauge = Gauge(worker.process)
         self._cpu_before_s = self._gauge.cpu_s() or 0.0
         self._files = OutputFiles(order.limits)
@@ -169,7 +173,7 @@ class Stay:
             self._ended = True
         self._measure()
         call.files = self._files.whole
-        overrun = None if error is None else overrun_behind(error, self.order.limits, call.measured)
+        overrun = None if error is None else self._overrun_behind(error)
         self.keeps_worker = self._may_keep_worker(error) and overrun is None
         if not self.keeps_worker:
             self.worker.end_at_once(StoppedByOwner())
@@ -179,6 +183,12 @@ class Stay:
         named = overrun.error(call.progress)
         named.__cause__ = error
         return named
+
+    def _overrun_behind(self, error: BaseException) -> Overrun | None:
+        killed_at = self._memory_groups.killed_at(self.worker.process)
+        if killed_at is not None:
+            return Overrun(Limit.MEMORY, killed_at / _MIB, self.order.limits.memory_mb)
+        return overrun_behind(error, self.order.limits, self.call.measured)
 
     def _may_keep_worker(self, error: BaseException | None) -> bool:
         session = self.order.session
