@@ -195,7 +195,8 @@ class Bridge:
         """In a fork's copy: nothing here is its own. The workers must see the end when their real host ends."""
         self._is_copy = True
         self._ended_by = lambda: ClosedError(f"app of process {parent}, of which this one is a fork,")
-        for worker in (*self._supervisor.alive, *self._disposables.alive):
+        self._supervisor.let_go()
+        for worker in self._disposables.alive:
             worker.let_go()
         self._nursery.let_go()
         for call in self._deadlines.open_calls:

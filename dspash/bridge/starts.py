@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import select
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from loguru import logger
 
 from dspash.bridge.environment import worker_environment
 from dspash.bridge.launch import LaunchSpec, launch
 from dspash.bridge.nursery import NoZygoteError
+from dspash.bridge.stand_in import StandIn
 from dspash.errors import DspashError
 from dspash.sandbox import Containment, ContainmentKind, Tier, ZygoteSpec, find_containment, plan_for
 from dspash_protocol.birth import WorkerOptions
@@ -20,21 +22,25 @@ if TYPE_CHECKING:
     import socket
 
     from dspash.bridge.forked import ForkedProcess
+    from dspash.bridge.mailbox import Mailbox
     from dspash.bridge.nursery import Nursery
     from dspash.bridge.options import BridgeOptions
     from dspash.bridge.process import Process
+    from dspash.bridge.pump import Pump
 
 __all__ = ["Starts"]
 
 OnStarted: TypeAlias = "Callable[[Process | ForkedProcess, socket.socket], None]"
+OnFailed: TypeAlias = Callable[[Exception], None]
+OnError: TypeAlias = Callable[[Exception], None]
 
-_CAN_FORK = sys.platform == "linux" and hasattr(select, "epoll")
+_CAN_FORK: Final = sys.platform == "linux" and hasattr(select, "epoll")
 
 
 class Starts:
     """Starts workers as the options say. On the mailbox's thread, which outlives them."""
 
-    def __init__(self, options: BridgeOptions, nursery: Nursery) -> None:
+    def __init__(self, options: BridgeOptions, nursery: Nursery, *, mailbox: Mailbox, pump: Pump) -> None:
         self.containment: Containment = (
             find_containment()
             if options.contain
@@ -56,27 +62,48 @@ class Starts:
             else None
         )
         self._options = WorkerOptions(concurrency=options.concurrency, max_frame=options.max_frame)
+        self._stand_in = StandIn(mailbox, pump, self._fork)
 
     def __repr__(self) -> str:
         return f"<Starts {'from a zygote' if self._zygote else 'one by one'} in {self.containment.kind}>"
 
-    def begin(self, on_started: OnStarted, on_failed: Callable[[Exception], None]) -> None:
+    def begin(self, on_started: OnStarted, on_failed: OnFailed) -> None:
         """Start a worker: `on_started` is given it and our end of its channel, at once or when a zygote is up."""
+        if (ready := self._stand_in.take()) is not None:
+            on_started(*ready)
+        else:
+            self._fork(on_started, functools.partial(self._do_without, on_started, on_failed))
 
-        def do_without(error: Exception) -> None:
-            if isinstance(error, NoZygoteError | DspashError):
-                logger.info("a worker is started by itself: {}", error)
-                self._launch(on_started, on_failed)
-            else:
-                on_failed(error)
+    def prepare(self) -> None:
+        """A worker is up: have one ready that can take its place."""
+        if self._zygote is not None:
+            self._stand_in.send_for()
 
+    def close(self) -> None:
+        """End the one that stands by."""
+        self._stand_in.close()
+
+    def let_go(self) -> None:
+        """Close its channel without a word; for a forked copy of the host, whose original goes on."""
+        self._stand_in.let_go()
+
+    def _fork(self, on_started: Callable[[ForkedProcess, socket.socket], None], on_failed: OnError) -> None:
         if self._zygote is None:
+            on_failed(NoZygoteError("none is wanted, or possible on this platform"))
+        else:
+            self._nursery.spawn(
+                self._zygote, plan_for(self._zygote, options=self._options), on_started, on_failed
+            )
+
+    def _do_without(self, on_started: OnStarted, on_failed: OnFailed, error: Exception) -> None:
+        """There is no zygote, or the machine lacks something that an interpreter of its own would lack as well."""
+        if isinstance(error, NoZygoteError | DspashError):
+            logger.debug("a worker is started by itself: {}", error)
             self._launch(on_started, on_failed)
         else:
-            plan = plan_for(self._zygote, options=self._options)
-            self._nursery.spawn(self._zygote, plan, on_started, do_without)
+            on_failed(error)
 
-    def _launch(self, on_started: OnStarted, on_failed: Callable[[Exception], None]) -> None:
+    def _launch(self, on_started: OnStarted, on_failed: OnFailed) -> None:
         try:
             process, sock = launch(self.spec)
         except Exception as error:  # noqa: BLE001 - whatever it is, calls wait for a worker or for word of it

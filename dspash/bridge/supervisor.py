@@ -119,7 +119,7 @@ class Supervisor:
         self._awaited: set[str] = set()  # children whose next process waits for a zygote
         self._recycle_from = 0.0
         self._stopping = False
-        self._starts = Starts(options, nursery)
+        self._starts = Starts(options, nursery, mailbox=mailbox, pump=pump)
         self._children: dict[str, ChildSpec[LaunchSpec]] = {
             f"worker-{number}": ChildSpec(
                 f"worker-{number}", self._starts.spec, shutdown_s=options.shutdown_s
@@ -167,6 +167,7 @@ class Supervisor:
 
     def ready(self, worker: Worker) -> None:
         """The worker takes calls. If it was to take another's place, that one may go."""
+        self._starts.prepare()
         successor = self._successors.get(worker.child_id)
         if successor is None or successor.worker is not worker:
             return
@@ -228,6 +229,13 @@ class Supervisor:
             worker.finish(even_if_busy=True)
         self._burials.reap(workers, self._options.shutdown_s)
         self._burials.kill_all(workers)
+        self._starts.close()
+
+    def let_go(self) -> None:
+        """Close every channel without a word; for a forked copy of the host, whose original goes on."""
+        for worker in self.alive:
+            worker.let_go()
+        self._starts.let_go()
 
     # --- starting ---
 

@@ -89,8 +89,13 @@ def test_what_has_left_group_and_session_ends_with_its_namespace(shared_zygote: 
     zygote = shared_zygote("nest")
     fork = bear(zygote, "nest").greet()
     fork.run("import subprocess\nsubprocess.Popen(['setsid', '-f', 'sleep', '60']).wait()\nresult = {}")
-    daemons = [child for child in descendants_of(zygote) if child.cmdline()[:1] == ["sleep"]]
-    assert len(daemons) == 1
+    daemons: list[psutil.Process] = []
+
+    def find() -> bool:
+        daemons[:] = [child for child in descendants_of(zygote) if child.cmdline()[:1] == ["sleep"]]
+        return len(daemons) == 1
+
+    wait_until(find, "the daemon to be there")
     fork.kill()
     zygote.hear_end_of(fork)
     wait_until(lambda: not any(is_running(daemon) for daemon in daemons), "the daemon to be gone")
