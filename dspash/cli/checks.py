@@ -16,12 +16,14 @@ from dspash.app import App
 from dspash.app import open as open_app
 from dspash.errors import DspashError, SupervisorGaveUpError
 from dspash.sandbox import Containment, ContainmentKind, Finding, Tier, find_containment, probe
+from dspash.sandbox.cgroup import Absent, MemoryCgroups, find_memory_cgroups
 
 __all__ = [
     "Check",
     "Outcome",
     "check_containment",
     "check_dspy",
+    "check_memory",
     "check_python",
     "check_tier",
     "check_worker",
@@ -76,6 +78,7 @@ def run_checks() -> Iterator[Check]:
     for tier in Tier:
         if tier.is_sandbox:
             yield check_tier(probe(tier))
+    yield check_memory(find_memory_cgroups())
     yield check_worker()
 
 
@@ -120,6 +123,15 @@ def check_tier(finding: Finding) -> Check:
         return Check(name, Outcome.OK, finding.found)
     outcome = Outcome.WEAKER if finding.tier is Tier.STRICT else Outcome.ABSENT
     return Check(name, outcome, f"{finding.problem.probe}: {finding.problem.cause}", finding.problem.way_out)
+
+
+def check_memory(cgroups: MemoryCgroups) -> Check:
+    """Judge whether the kernel itself keeps sandboxed workers to their memory."""
+    if isinstance(cgroups, Absent):
+        found = f"limits of each process, and looks from outside: {cgroups.reason}"
+        way_out = "have a cgroup delegated (systemd-run --user --scope -p Delegate=yes …) to have the kernel keep it"
+        return Check("sandbox memory", Outcome.ABSENT, found, way_out)
+    return Check("sandbox memory", Outcome.OK, cgroups.describe())
 
 
 def check_worker(*, python: str = sys.executable) -> Check:

@@ -15,12 +15,14 @@ from dspash.cli.checks import (
     Outcome,
     check_containment,
     check_dspy,
+    check_memory,
     check_python,
     check_tier,
     check_worker,
 )
 from dspash.cli.entry import run
 from dspash.sandbox import Containment, ContainmentKind, Finding, Problem, Tier
+from dspash.sandbox.cgroup import Absent
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
@@ -94,6 +96,14 @@ def test_a_sandbox_that_cannot_be_had_says_why_and_what_to_do(tier: Tier, outcom
     assert check_tier(Finding(tier, "Landlock ABI 7")).outcome is Outcome.OK
 
 
+def test_memory_without_a_cgroup_says_why_and_what_to_do() -> None:
+    check = check_memory(Absent("/sys/fs/cgroup is not this user's to change"))
+
+    assert check.outcome is Outcome.ABSENT
+    assert "is not this user's to change" in check.found
+    assert "Delegate=yes" in check.way_out
+
+
 def test_an_interpreter_without_a_worker_fails_with_its_last_words(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'No module named dspash_worker' >&2\nexit 1\n")
@@ -114,5 +124,12 @@ def test_this_machine_passes(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is True
     tiers = ["sandbox strict", "sandbox shared-namespaces", "sandbox landlock"]
-    assert [check["name"] for check in told["checks"]] == ["Python", "DSPy", "containment", *tiers, "worker"]
+    assert [check["name"] for check in told["checks"]] == [
+        "Python",
+        "DSPy",
+        "containment",
+        *tiers,
+        "sandbox memory",
+        "worker",
+    ]
     assert "round trip" in told["checks"][-1]["found"]
