@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import threading
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, ParamSpec, TypeAlias, cast
 
 from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
 from dspash.app.sandbox_choice import read_limits, read_tier
@@ -18,6 +19,9 @@ from dspash.supervision import Backoff, Intensity, LivenessLimits, RecyclingLimi
 from dspash.supervision.validation import require_count, require_name, require_period
 
 __all__ = ["aopen", "open"]
+
+_Settings = ParamSpec("_Settings")
+_Opened: TypeAlias = AbstractAsyncContextManager[App]
 
 
 def open(  # noqa: A001 - dspash.open, like gzip.open
@@ -133,6 +137,20 @@ def _variables(env: object) -> dict[str, str]:
     return dict(cast("Mapping[str, str]", env or {}))
 
 
+def _taking_what(
+    opener: Callable[_Settings, App], /
+) -> Callable[[Callable[..., _Opened]], Callable[_Settings, _Opened]]:
+    """Show type checkers, and whoever inspects it, the arguments of `opener` on a function that passes them on."""
+
+    def show(function: Callable[..., _Opened]) -> Callable[_Settings, _Opened]:
+        shown = inspect.signature(opener).replace(return_annotation="AbstractAsyncContextManager[App]")
+        setattr(function, "__signature__", shown)  # noqa: B010 - no attribute that a type checker knows
+        return function
+
+    return show
+
+
+@_taking_what(open)
 @asynccontextmanager
 async def aopen(**settings: Any) -> AsyncGenerator[App, None]:
     """The same for `async with`: opening and closing do not block the event loop. Takes what `open` takes."""

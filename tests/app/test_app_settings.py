@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from typing import Any
 
 import pytest
@@ -47,3 +49,16 @@ def test_a_setting_that_cannot_be_is_refused_by_its_own_name(settings: dict[str,
         dspash.open(**settings)
     assert refused.value.path == path
     assert refused.value.way_out
+
+
+def test_both_ways_to_open_show_the_same_arguments() -> None:
+    assert inspect.signature(dspash.aopen).parameters == inspect.signature(dspash.open).parameters
+
+
+def test_an_argument_that_does_not_exist_is_found_by_type_checkers_too() -> None:
+    async def misspell() -> None:
+        async with dspash.aopen(wokers=2):  # pyright: ignore[reportCallIssue]
+            pass
+
+    with pytest.raises(TypeError, match="wokers"):
+        asyncio.run(misspell())
