@@ -62,16 +62,17 @@ def open_rules(plan: ConfinementPlan) -> Rules | None:
 def install_outer() -> None:
     """Put this process, a zygote of sandboxed workers, under the filter that they inherit. Raises ConfinementError.
 
-    It executes no program from then on; it still forks, unshares and mounts.
+    It executes no program from then on; it still forks, changes namespaces and mounts.
     """
     _do("no_new_privileges", capabilities.forbid_new_privileges)
     _do("seccomp", lambda: seccomp.install(seccomp.outer_program()))
 
 
 def enter_namespaces(plan: ConfinementPlan) -> None:
-    """Put this process into new namespaces, if the plan has that layer; its next child is to be the worker.
+    """Put this process into new namespaces, if the plan has that layer. It must have one thread.
 
-    For the process between zygote and worker, which has one thread. Raises ConfinementError.
+    For the worker, where the zygote could fork it as the first process of a PID namespace. Else for a process between
+    zygote and worker, whose next child is to be the worker. Raises ConfinementError.
     """
     if Layer.NAMESPACES in plan.layers:
         _do(Layer.NAMESPACES, namespaces.enter_new)

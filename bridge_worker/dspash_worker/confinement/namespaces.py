@@ -27,8 +27,8 @@ CLONE_NEWUSER: Final = 0x1000_0000
 CLONE_NEWPID: Final = 0x2000_0000
 CLONE_NEWNET: Final = 0x4000_0000
 
-_ALL: Final = (
-    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+_ALL_BUT_PIDS: Final = (
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 )
 
 _PROCESS: Final = "/proc/self"
@@ -38,6 +38,7 @@ _COUNTED: Final = tuple(
 )
 """The limits on how many namespaces of a kind a user namespace, and those below it, may have."""
 
+_FIRST: Final = 1  # a pid
 _PR_SET_DUMPABLE: Final = 4
 
 _CAUSES: Final = {
@@ -51,15 +52,16 @@ _CAUSES: Final = {
 def enter_new() -> None:
     """Put this process into new namespaces of every kind but time, which no program may leave for further ones.
 
-    The new PID namespace begins with the next child. Ids stay what they are: each maps to itself, no other to anything.
-    The process has all capabilities in its new user namespace, and none outside. It must have one thread only.
+    The first process of a PID namespace stays in that; for another a new one begins with its next child. Ids stay what
+    they are: each maps to itself, no other to anything. The process has all capabilities in its new user namespace, and
+    none outside. It must have one thread only.
 
     Raises OSError, with the likely cause in its text.
     """
     uid, gid = os.getuid(), os.getgid()
     kernel.prctl(_PR_SET_DUMPABLE, 1)  # else /proc/self belongs to root, and the maps cannot be written
     try:
-        kernel.unshare(_ALL)
+        kernel.unshare(_ALL_BUT_PIDS if os.getpid() == _FIRST else _ALL_BUT_PIDS | CLONE_NEWPID)
     except OSError as error:
         raise _explained(error) from None
     # The kernel's condition for mapping a group without privilege is that setgroups is denied.

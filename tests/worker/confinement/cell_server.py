@@ -19,9 +19,10 @@ from dspash_protocol.confinement_plan import ConfinementPlan
 from dspash_worker import confinement
 from dspash_worker.confinement import kernel
 from dspash_worker.confinement.architecture import this_architecture
-from dspash_worker.confinement.namespaces import CLONE_NEWNS
+from dspash_worker.confinement.namespaces import CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER
 
 NOBODY = 65534
+PR_SET_DUMPABLE = 4
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
@@ -67,7 +68,11 @@ def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> N
     try:
         plan = ConfinementPlan.from_map(request["plan"])
         rules = confinement.open_rules(plan) if request["prepared"] else None
-        confinement.enter_namespaces(plan)
+        if request["alone"]:
+            keep_capabilities()
+            kernel.unshare(CLONE_NEWPID)
+        else:
+            confinement.enter_namespaces(plan)
         worker = os.fork()
         if worker:
             os.close(channel)
@@ -78,6 +83,8 @@ def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> N
         os.close(status)
         if request["outer"]:
             confinement.install_outer()
+        if request["alone"]:
+            confinement.enter_namespaces(plan)
         applied = confinement.confine(plan, channel=channel, stderr=stderr, rules=rules)
         send({"layers": applied.layers, "landlock_abi": applied.landlock_abi})
         send(run(request["code"]))
@@ -86,6 +93,16 @@ def attend(request: dict[str, Any], channel: int, stderr: int, status: int) -> N
         os.write(channel, json.dumps(report).encode() + b"\n")
     finally:
         os._exit(0)
+
+
+def keep_capabilities() -> None:
+    """Be, in a user namespace, one that may make others, as a zygote inside bubblewrap may be."""
+    uid, gid = os.getuid(), os.getgid()
+    kernel.prctl(PR_SET_DUMPABLE, 1)
+    kernel.unshare(CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
 def make_reachable(paths: Iterable[Path]) -> None:

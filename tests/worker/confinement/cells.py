@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 BOUND_S = 15.0
+HOW = {"outer": False, "prepared": True, "alone": False}
 SERVER = Path(__file__).with_name("cell_server.py")
 REPOSITORY = Path(__file__).parents[3]
 
@@ -163,13 +164,17 @@ class CellServer:
                 command, pass_fds=[theirs.fileno()], env=environment, cwd="/", stdin=subprocess.DEVNULL
             )
 
-    def start(self, code: str, plan: ConfinementPlan, *, outer: bool = False, prepared: bool = True) -> Cell:
-        """Fork a cell that runs the `attempt` which the code defines. Raises NotConfinedError."""
+    def start(self, code: str, plan: ConfinementPlan, **how: bool) -> Cell:
+        """Fork a cell that runs the `attempt` which the code defines. Raises NotConfinedError.
+
+        Among `how`: `outer`, under the zygote's filter; `prepared`, with rules opened before the fork; `alone`, forked as
+        the first process of a PID namespace.
+        """
         ours, channel = socket.socketpair()
         ours.settimeout(BOUND_S)
         printed, stderr = os.pipe()
         status, status_end = os.pipe()
-        request = {"plan": plan.to_map(), "code": code, "outer": outer, "prepared": prepared}
+        request = {"plan": plan.to_map(), "code": code, **HOW, **how}
         with channel:
             descriptors = [channel.fileno(), stderr, status_end]
             socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
@@ -178,9 +183,9 @@ class CellServer:
         self._started.append(cell := Cell(ours, printed, status))
         return cell
 
-    def run(self, code: str, plan: ConfinementPlan, *, outer: bool = False, prepared: bool = True) -> Outcome:
+    def run(self, code: str, plan: ConfinementPlan, **how: bool) -> Outcome:
         """Fork a cell and wait for its end."""
-        return self.start(code, plan, outer=outer, prepared=prepared).outcome()
+        return self.start(code, plan, **how).outcome()
 
     def peek(self, pid: int) -> int:
         """Have the server, which is of the same user, try to open a cell's memory. Returns 0 or the errno."""

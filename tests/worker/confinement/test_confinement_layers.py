@@ -383,6 +383,39 @@ def test_inside_the_outer_filter_a_worker_is_confined_as_without(cells: CellServ
     assert cell.outcome().value == -errno.EPERM
 
 
+# --- forked as the first of a PID namespace, without a process in between
+
+
+def test_a_worker_can_make_its_own_namespaces(cells: CellServer, scratch: Path) -> None:
+    code = f"""
+def attempt():
+    import os
+    return [os.getpid(), os.getppid(), [os.readlink("/proc/self/ns/" + kind) for kind in {KINDS}]]
+"""
+    ours = [str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in KINDS]
+    plan = strict_plan(scratch, without=OTHERS_REMOVED)
+    pid, parent, theirs = cells.run(code, plan, alone=True).value
+    assert (pid, parent) == (1, 0)
+    assert [kind for kind, here, there in zip(KINDS, ours, theirs, strict=True) if here == there] == []
+
+
+def test_it_is_confined_alike(cells: CellServer, scratch: Path) -> None:
+    code = "def attempt():\n import os\n return [os.listdir(), syscall('socket', 1, 1, 0)]"
+    cell = cells.start(code, strict_plan(scratch), alone=True, outer=True)
+    assert cell.layers == [layer.value for layer in Layer]
+    assert cell.outcome().value == [[], -errno.EPERM]
+
+
+@pytest.mark.parametrize("without", [(), (Layer.SECCOMP,), (Layer.SECCOMP, Layer.CAPABILITIES)])
+def test_it_holds_nothing_over_the_zygotes_namespaces(
+    without: tuple[Layer, ...], cells: CellServer, scratch: Path
+) -> None:
+    code = "def attempt(): return [syscall('unshare', 0x2000_0000), syscall('sethostname', b'x', 1)]"
+    entered, renamed = cells.run(code, strict_plan(scratch, without=without), alone=True).value
+    assert entered in {-errno.EPERM, -errno.ENOSPC}
+    assert renamed == (0 if Layer.CAPABILITIES in without else -errno.EPERM)  # of its own host name namespace
+
+
 # --- what cannot be done is said
 
 

@@ -10,7 +10,7 @@ from dspash_worker.confinement.seccomp.policy import ALLOW, Case, Policy, Rule, 
 __all__ = ["outer_policy"]
 
 _DENIED: Final = """
-    execve execveat setns pivot_root chroot
+    execve execveat pivot_root chroot
     ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp
     bpf perf_event_open userfaultfd memfd_secret io_uring_setup io_uring_enter io_uring_register
     keyctl add_key request_key
@@ -22,7 +22,7 @@ _DENIED: Final = """
     iopl ioperm modify_ldt
     mbind get_mempolicy set_mempolicy set_mempolicy_home_node migrate_pages move_pages
 """
-"""What neither the zygote nor a worker on its way into confinement needs: it forks, unshares, mounts, and no more."""
+"""What neither the zygote nor a worker on its way into confinement needs: it forks, changes namespaces, mounts, and no more."""
 
 _AF_UNIX: Final = 1
 _TYPING_FOR_ANOTHER: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: input to a terminal as if it were typed
