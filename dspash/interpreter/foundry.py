@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from dspash.bridge.environment import worker_environment
@@ -20,7 +20,7 @@ from dspash.bridge.mailbox import Mailbox
 from dspash.bridge.nursery import NoZygoteError, Nursery
 from dspash.bridge.process import Process
 from dspash.bridge.pump import Pump
-from dspash.interpreter.kernel import Kernel, KernelLimits
+from dspash.interpreter.kernel import Kernel
 from dspash.sandbox import Limits, Tier, Trade, ZygoteSpec, find_containment, plan_for
 from dspash_protocol.confinement_plan import ConfinementPlan, WorkerOptions
 
@@ -30,6 +30,8 @@ START_S: Final = 60.0
 """How long a worker may take to exist: its zygote may be the first of its kind, on a busy machine."""
 
 MODULE: Final = "dspash_worker.interpreter"
+
+EXECUTIONS: Final = 100  # of one interpreter that may each use all their CPU time
 
 _Started: TypeAlias = "tuple[Process | ForkedProcess, socket.socket]"
 
@@ -78,7 +80,7 @@ class Foundry:
             started.add_done_callback(self._abandon)
             raise
         layers = order.plan.layers if tier.is_sandbox else frozenset[str]()
-        return Kernel(process, sock, KernelLimits.of(limits), layers=layers, release=self._release)
+        return Kernel(process, sock, limits, layers=layers, release=self._release)
 
     def bury(self, kernel: Kernel) -> None:
         """Kill a worker now, and let go of it in a moment: for callers that must not wait."""
@@ -104,7 +106,7 @@ class Foundry:
             spec = ZygoteSpec.of(
                 python=sys.executable, tier=tier, trade=Trade.INTERPRETER, environment=environment
             )
-            order = _Order(spec, plan_for(spec, limits, WorkerOptions(concurrency=1)))
+            order = _Order(spec, plan_for(spec, _of_session(limits), WorkerOptions(concurrency=1)))
             self._orders[tier, limits] = order
         return order
 
@@ -144,6 +146,11 @@ class Foundry:
             process.close()
 
         self._pump.run(release)
+
+
+def _of_session(limits: Limits) -> Limits:
+    """What the kernel itself is to enforce: its CPU limit is for all executions, of which each is measured besides."""
+    return replace(limits, cpu_s=limits.cpu_s * EXECUTIONS)
 
 
 class _Shared:

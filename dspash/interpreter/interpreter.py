@@ -19,7 +19,7 @@ from dspash.interpreter.tool_runner import ToolRunner
 from dspash.interpreter.tools import serve_by
 from dspash.interpreter.values import read_value, write_value
 from dspash.sandbox import Limits, Tier
-from dspash_protocol import FrameTooLargeError
+from dspash_protocol import FrameTooLargeError, Progress
 from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
 from dspash_protocol.long_texts import LongTexts, Split
 
@@ -100,7 +100,8 @@ class Interpreter:
         was printed, or None. A value that has no JSON form is told by its repr.
 
         Raises SyntaxError, having run nothing; CodeExecutionError when the code raised, and the interpreter goes on;
-        CodeInterpreterError for everything else, and but for arguments that do not fit the interpreter is then over.
+        CodeInterpreterError for everything else, and but for arguments that do not fit the interpreter is then over; where
+        that was for a limit, the error's `__cause__` is a LimitExceededError.
         """
         if not self._executing.acquire(blocking=False):
             raise interpreter_error("this interpreter already has an active execution")
@@ -154,7 +155,9 @@ class Interpreter:
             self._long_texts.note(split)
             return outcome
         except KernelFailedError as error:
-            self._give_up(error)
+            self._give_up(
+                error, None if error.overrun is None else error.overrun.error(Progress.SIDE_EFFECTS)
+            )
         except FrameTooLargeError as error:
             raise interpreter_error(
                 f"code and variables take {error.size} bytes, over the limit of {error.limit}"
@@ -195,14 +198,14 @@ class Interpreter:
             return final_output(value)
         return value if value is not None else (outcome.output or None)
 
-    def _give_up(self, error: Exception) -> NoReturn:
+    def _give_up(self, error: Exception, cause: Exception | None = None) -> NoReturn:
         self._over = f"the interpreter has ended: {error}"
         self._runner.close()
         ended = interpreter_error(f"{self._over}; its names are lost, create a new one")
         if self._kernel is not None:
             self._kernel.end()
             ended.stderr_tail = self._kernel.stderr_tail
-        raise ended from error
+        raise ended from cause or error
 
 
 def _tier_of(sandbox: str) -> Tier:

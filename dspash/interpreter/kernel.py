@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, Self, cast
+from typing import Any, Final, NoReturn, cast
 
+from dspash.bridge.call import Measured
+from dspash.bridge.evidence import overrun_behind
 from dspash.bridge.forked import ForkedProcess
+from dspash.bridge.gauge import Gauge
+from dspash.bridge.overrun import Limit, Overrun
 from dspash.bridge.process import Process
+from dspash.errors import WorkerLostError
 from dspash.interpreter.link import BrokenLinkError, Link, LinkLostError, LinkTimeoutError
 from dspash.interpreter.printed import Printed, TooMuchPrintedError
 from dspash.interpreter.time_limits import TimeIsUp, TimeLimits
@@ -31,6 +37,7 @@ from dspash_protocol import (
     LocalProtocolError,
     Notice,
     NoticeName,
+    Progress,
     Received,
     Request,
     Result,
@@ -39,46 +46,29 @@ from dspash_protocol import (
 from dspash_protocol.fields import Fields
 from dspash_protocol.interpreter import Outcome, OutcomeKind, ToolAsk
 
-__all__ = ["Kernel", "KernelFailedError", "KernelLimits"]
+__all__ = ["Kernel", "KernelFailedError"]
 
 BOOT_S: Final = 30.0
 """How long a worker may take to answer for the first time: an interpreter that starts cold, on a busy machine."""
 MIB: Final = 1 << 20
+LOOK_S: Final = 0.25  # between looks at what a worker uses
 LEAVING_S: Final = 1.0  # from the end of its pipe, or SIGKILL, to the end of the process
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelLimits:
-    """What a worker may send. Sizes in bytes; `frames` and `tool_calls` are those of one execution."""
-
-    frame_bytes: int
-    printed_bytes: int
-    output_bytes: int
-    frames: int
-    tool_calls: int | None
-
-    @classmethod
-    def of(cls, limits: Limits) -> Self:
-        """Those of one worker that may use `limits`. Output leaves room for the value beside it in one message."""
-        return cls(
-            frame_bytes=limits.frame_bytes,
-            printed_bytes=limits.output_mb * MIB,
-            output_bytes=min(limits.output_mb * MIB, limits.frame_bytes // 2),
-            frames=limits.frames + (limits.tool_calls or 0),
-            tool_calls=limits.tool_calls,
-        )
-
-
 class KernelFailedError(Exception):
-    """The worker is of no use any more, and was ended; `time_is_up` when it was for want of time."""
+    """The worker is of no use any more, and was ended; `overrun` is the limit that it went past, if it did."""
 
-    def __init__(self, reason: str, time_is_up: TimeIsUp | None = None) -> None:
+    def __init__(self, reason: str, overrun: Overrun | None = None) -> None:
         super().__init__(reason)
-        self.time_is_up = time_is_up
+        self.overrun = overrun
 
 
 class _MisbehavedError(Exception):
-    """The worker said what it may not."""
+    """The worker said what it may not, or more than it may."""
+
+    def __init__(self, reason: str, overrun: Overrun | None = None) -> None:
+        super().__init__(reason)
+        self.overrun = overrun
 
 
 @dataclass(slots=True)
@@ -102,7 +92,7 @@ class Kernel:
         self,
         process: Process | ForkedProcess,
         sock: socket.socket,
-        limits: KernelLimits,
+        limits: Limits,
         *,
         layers: Collection[str] = (),
         release: Callable[[Process | ForkedProcess], None],
@@ -112,12 +102,14 @@ class Kernel:
         self._layers = frozenset(layers)
         self._release = release
         self._limits = limits
-        self._printed = Printed(process.stderr.fileno(), limit_bytes=limits.printed_bytes)
+        self._gauge = Gauge(process)
+        self._printed = Printed(process.stderr.fileno(), limit_bytes=limits.output_mb * MIB)
         self._link = Link(process, sock, max_frame=limits.frame_bytes, printed=self._printed)
         self._last_id = 0
         self._last_asked = 0  # the worker's ids count down from -1
         self.layers: frozenset[str] = frozenset()  # that it says it is confined by, once it was greeted
         self.stderr_tail = ""  # what it wrote last, once it is lost
+        self._cpu_before_s = 0.0
         self._interrupted: BaseException | None = None
         self._ending = threading.Lock()
         self._ended = False
@@ -138,7 +130,9 @@ class Kernel:
             greeting = _fields_of(self._ask(Command.HELLO, hello, times))
             self._link.session.peer_max_frame = greeting.count("max_frame")
             self._await_ready(times)
-            opened = self._ask(Command.INTERPRETER_OPEN, {"output_bytes": self._limits.output_bytes}, times)
+            # Half a message for what is printed: there is to be room for the value beside it.
+            output_bytes = min(self._limits.output_mb * MIB, self._limits.frame_bytes // 2)
+            opened = self._ask(Command.INTERPRETER_OPEN, {"output_bytes": output_bytes}, times)
             return _fields_of(opened).text("python")
 
     def execute(
@@ -155,6 +149,7 @@ class Kernel:
         Raises FrameTooLargeError when the cell cannot be sent, and nothing has changed then; KernelFailedError; and
         what is no Exception as a tool raised it, which has ended the worker.
         """
+        self._cpu_before_s = self._gauge.cpu_s() or 0.0
         with self._failing(times):
             if self._link.has_spoken():
                 raise _MisbehavedError("it spoke between two executions")
@@ -199,8 +194,10 @@ class Kernel:
         while True:
             received = self._receive(turn.times)
             turn.frames += 1
-            if turn.frames > self._limits.frames:
-                raise _MisbehavedError(f"it sent more than {self._limits.frames} messages in one execution")
+            most = self._limits.frames + turn.tool_calls
+            if turn.frames > most:
+                overrun = Overrun(Limit.FRAMES, turn.frames, self._limits.frames)
+                raise _MisbehavedError(f"it sent more than {most} messages in one execution", overrun)
             match received:
                 case Result(id=turn.request_id, result=value):
                     return self._read_outcome(turn, value)
@@ -228,10 +225,10 @@ class Kernel:
         if ask.name not in turn.tools:
             raise _MisbehavedError(f"it called {ask.name!r:.80}, which was not offered")
         turn.tool_calls += 1
-        if self._limits.tool_calls is not None and turn.tool_calls > self._limits.tool_calls:
-            raise _MisbehavedError(
-                f"it called tools more than {self._limits.tool_calls} times in one execution"
-            )
+        most = self._limits.tool_calls
+        if most is not None and turn.tool_calls > most:
+            overrun = Overrun(Limit.TOOL_CALLS, turn.tool_calls, most)
+            raise _MisbehavedError(f"it called tools more than {most} times in one execution", overrun)
         if ask.alone and not turn.aside:
             with turn.times.tool_running():
                 reply = turn.runner.run(request.id, ask)
@@ -295,12 +292,26 @@ class Kernel:
         return self._last_id
 
     def _receive(self, times: TimeLimits) -> Received:
+        """Wait for the next message, and look now and then at what the worker uses meanwhile."""
         while True:
             try:
-                return self._link.receive(until=times.until())
+                return self._link.receive(until=min(times.until(), time.monotonic() + LOOK_S))
             except LinkTimeoutError:
-                if times.passed() is not None:  # a tool may have begun or ended in the meantime
+                if times.passed() is not None:
                     raise
+                self._look()
+
+    def _look(self) -> None:
+        limits = self._limits
+        cpu_s = (self._gauge.cpu_s() or 0.0) - self._cpu_before_s
+        if cpu_s >= limits.cpu_s:
+            raise _MisbehavedError("it used too much CPU time", Overrun(Limit.CPU, cpu_s, limits.cpu_s))
+        resident = self._gauge.resident_bytes() or 0
+        if resident > limits.memory_mb * MIB:
+            own = self._gauge.proportional_bytes() or resident
+            if own > limits.memory_mb * MIB:
+                overrun = Overrun(Limit.MEMORY, own / MIB, limits.memory_mb)
+                raise _MisbehavedError("it used too much memory", overrun)
 
     # --- failing ---
 
@@ -312,28 +323,44 @@ class Kernel:
         except FrameTooLargeError:
             raise  # of ours, and not sent
         except LinkLostError:
-            self._fail(self._end_of_worker())
+            self._fail(*self._end_of_worker())
         except LinkTimeoutError:
-            time_is_up = times.passed() or TimeIsUp("total", 0.0)
-            self._fail(f"it exceeded its {time_is_up.limit} limit of {time_is_up.allowed_s:g} s", time_is_up)
+            self._fail(*_time_is_up(times.passed()))
         except InvalidPayloadError as error:
             self._fail(f"it said what makes no sense: {error}")
-        except (_MisbehavedError, BrokenLinkError, TooMuchPrintedError, LocalProtocolError) as error:
+        except TooMuchPrintedError as error:
+            self._fail(str(error), Overrun(Limit.OUTPUT, error.size / MIB, self._limits.output_mb))
+        except _MisbehavedError as error:
+            self._fail(str(error), error.overrun)
+        except (BrokenLinkError, LocalProtocolError) as error:
             self._fail(str(error))
         except BaseException:
             self.end()
             raise
 
-    def _fail(self, reason: str, time_is_up: TimeIsUp | None = None) -> NoReturn:
+    def _fail(self, reason: str, overrun: Overrun | None = None) -> NoReturn:
         self.end()
         if (interrupted := self._interrupted) is not None:
             raise interrupted
-        raise KernelFailedError(reason, time_is_up) from None
+        raise KernelFailedError(reason, overrun) from None
 
-    def _end_of_worker(self) -> str:
+    def _end_of_worker(self) -> tuple[str, Overrun | None]:
         end = self._process.wait(LEAVING_S)
         self.stderr_tail = self._printed.last()
-        return f"it {end.describe() if end is not None else 'closed its pipe'}"
+        if end is None:
+            return "it closed its pipe", None
+        lost = WorkerLostError(generation=1, exit=end, progress=Progress.STARTED)
+        measured = Measured(cpu_s=getattr(self._process, "cpu_s", None))
+        return f"it {end.describe()}", overrun_behind(lost, self._limits, measured)
+
+
+def _time_is_up(passed: TimeIsUp | None) -> tuple[str, Overrun | None]:
+    passed = passed or TimeIsUp("total", 0.0)
+    overrun = None if passed.limit not in _TIMES else Overrun(_TIMES[passed.limit], None, passed.allowed_s)
+    return f"it exceeded its {passed.limit} limit of {passed.allowed_s:g} s", overrun
+
+
+_TIMES: Final = {"wall": Limit.WALL, "total": Limit.TOTAL}
 
 
 def _fields_of(answer: Any) -> Fields:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dspash.errors import CodeExecutionError, CodeInterpreterError
+from dspash.errors import CodeExecutionError, CodeInterpreterError, LimitExceededError
 from dspash.sandbox import Limits
 
 TAKE_THE_PIPE = """
@@ -238,3 +238,36 @@ def test_interpreters_do_not_draw_the_same_random_numbers(interpreter: Any) -> N
     one, two = interpreter().execute(draw), interpreter().execute(draw)
     assert one[0] != two[0]
     assert one[1] != two[1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ("wall", "import time\ntime.sleep(30)"),
+        ("cpu", "while True: pass"),
+        ("output", "import os\nwhile True: os.write(1, b'x' * 65536)"),
+        ("tool_calls", "while True: count()"),
+    ],
+)
+def test_limit_that_was_passed_is_named(interpreter: Any, counter: Counter, limit: str, code: str) -> None:
+    limits = Limits(wall_s=2, cpu_s=0.5, output_mb=1, tool_calls=20)
+    made = interpreter(tools={"count": counter}, limits=limits)
+    with pytest.raises(CodeInterpreterError) as caught:
+        made.execute(code)
+    cause = caught.value.__cause__
+    assert isinstance(cause, LimitExceededError)
+    assert cause.limit == limit
+
+
+def test_cpu_time_is_that_of_one_execution(interpreter: Any) -> None:
+    made = interpreter(limits=Limits(cpu_s=1, wall_s=5))
+    burn = "import time\nend = time.thread_time() + 0.6\nwhile time.thread_time() < end: pass"
+    for _ in range(3):
+        made.execute(burn)
+
+
+def test_memory_that_is_not_given_is_the_codes_error(interpreter: Any) -> None:
+    made = interpreter(limits=Limits(memory_mb=256))
+    with pytest.raises(CodeExecutionError, match="MemoryError"):
+        made.execute("x = bytearray(2**30)")
+    assert made.execute("1") == 1
