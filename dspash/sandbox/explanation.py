@@ -92,9 +92,8 @@ def _switched_off(system: System, said: str) -> Problem | None:
 def _masked(system: System, said: str) -> Problem | None:
     if "mount proc" not in said:
         return None
-    return Problem(
-        "mounting /proc", f"{_container(system)} masks /proc ({said})", f"{_UNMASK}{_without(system)}"
-    )
+    shared = f"or use sandbox={Tier.SHARED_NAMESPACES.value!r}, which mounts none"
+    return Problem("mounting /proc", f"{_container(system)} masks /proc ({said})", f"{_UNMASK}, {shared}")
 
 
 def _denied(system: System, said: str) -> Problem | None:

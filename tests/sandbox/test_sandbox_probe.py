@@ -67,8 +67,9 @@ def test_what_a_place_lacks_is_found_as_root(place: str, tier: str, parts: tuple
 
 
 @ROOT_ONLY
-def test_a_place_without_nested_namespaces_has_the_tier_that_needs_none() -> None:
-    assert find("one_user_namespace")["shared-namespaces"] is None
+@pytest.mark.parametrize("place", ["one_user_namespace", "masked_proc"])
+def test_a_place_that_keeps_only_workers_from_their_own_namespaces_has_the_tier_without(place: str) -> None:
+    assert find(place)["shared-namespaces"] is None
 
 
 @ROOT_ONLY
