@@ -165,7 +165,7 @@ def shared_files(count: int, skip: int = 0) -> list[str]:
     return found[skip : skip + count]
 
 
-def until(holds: Any, bound_s: float = 1.2) -> Any:
+def until(holds: Any, bound_s: float = 0.8) -> Any:
     """Look until there is something, at most `bound_s` seconds; None when there is nothing."""
     end = time.monotonic() + bound_s
     while not (found := holds()):
@@ -175,6 +175,6 @@ def until(holds: Any, bound_s: float = 1.2) -> Any:
     return found
 
 
-def linger(bound_s: float = 2.0) -> None:
+def linger(bound_s: float = 1.5) -> None:
     """What a neighbour does while it is being watched."""
     time.sleep(bound_s)

@@ -13,11 +13,10 @@ __all__ = ["FLOOD_BYTES", "Outcome", "Traces", "escaped"]
 
 FLOOD_BYTES: Final = 2 << 20
 _KNOWN: Final = "known:"
-_DANGEROUS: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|^\s*20\d\d-\d\d-\d\d .*CRITICAL",
-    re.MULTILINE,
-)
-"""What a terminal or a reader of a log may be misled by."""
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What steers a terminal, or turns text around."""
+_FORGED: Final = re.compile(r"^20\d\d-\d\d-\d\d .*CRITICAL", re.MULTILINE)
+"""A line of its own that looks like the log's. A traceback has lines of its own anyway; an error's text is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Traces:
 
     noticed: str  # who saw its mark, or what of the victim has changed; empty when nobody did
     secrets: Collection[str]
-    marks: Collection[str]
+    mark: str
     number: int
 
 
@@ -63,7 +62,7 @@ def escaped(attempt: Attempt, outcome: Outcome, traces: Traces) -> str:
         case Proof.PASSED:
             return f"was passed {traces.number}" if outcome.answer == traces.number else ""
         case Proof.SHOWN:
-            found = _DANGEROUS.search(outcome.shown)
+            found = _STEERING.search(outcome.shown) or _FORGED.search(outcome.error)
             return f"shows {found.group()!r}" if found else ""
         case Proof.FLOODED:
             size = len(outcome.told)
@@ -73,7 +72,9 @@ def escaped(attempt: Attempt, outcome: Outcome, traces: Traces) -> str:
 
 
 def _seen_beside(outcome: Outcome, traces: Traces) -> str:
-    elsewhere = outcome.beside + outcome.stderr
-    known = str(outcome.answer).removeprefix(_KNOWN) if str(outcome.answer).startswith(_KNOWN) else None
-    wanted = (*traces.marks, known) if known else traces.marks
-    return next((f"{mark} in another call, or on stderr" for mark in wanted if mark in elsewhere), "")
+    """Whether another call noticed, or the program that this one became has said so."""
+    if f"became {traces.mark}" in outcome.stderr:
+        return "another program ran"
+    answer = str(outcome.answer)
+    wanted = answer.removeprefix(_KNOWN) if answer.startswith(_KNOWN) else traces.mark
+    return f"{wanted} in another call" if wanted in outcome.beside else ""

@@ -77,6 +77,9 @@ class _Listener:
     def worker_replied(self, worker: Worker) -> None:
         """Nothing waits for a free place here."""
 
+    def worker_told(self, worker: Worker) -> None:
+        """Nothing is told ahead of a call here."""
+
     def worker_asked(self, worker: Worker, ask: Ask) -> None:
         self._asks.serve(worker, ask)
 

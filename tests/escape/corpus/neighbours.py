@@ -92,7 +92,7 @@ NEIGHBOURS: Final = (
         """
         def neighbour(planted):
             path = shared_files(32, 96)[planted["number"] // 31]
-            end = time.monotonic() + 2
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 open(path).close()
                 time.sleep(0.02)
@@ -229,7 +229,7 @@ NEIGHBOURS: Final = (
 
         def neighbour(planted):
             meeting = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            end = time.monotonic() + 1.5
+            end = time.monotonic() + 1.2
             while time.monotonic() < end:
                 try:
                     meeting.sendto(str(planted["number"]).encode(), "\0escape-" + planted["pair"])
@@ -239,7 +239,7 @@ NEIGHBOURS: Final = (
         def attempt(planted):
             meeting = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             meeting.bind("\0escape-" + planted["pair"])
-            meeting.settimeout(1.2)
+            meeting.settimeout(0.8)
             return int(meeting.recv(64))
         """,
         proof=Proof.PASSED,
@@ -252,7 +252,7 @@ NEIGHBOURS: Final = (
 
         def neighbour(planted):
             meeting = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            end = time.monotonic() + 1.5
+            end = time.monotonic() + 1.2
             while time.monotonic() < end:
                 meeting.sendto(str(planted["number"]).encode(), ("127.0.0.1", planted["pair_port"]))
                 time.sleep(0.01)
@@ -260,7 +260,7 @@ NEIGHBOURS: Final = (
         def attempt(planted):
             meeting = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             meeting.bind(("127.0.0.1", planted["pair_port"]))
-            meeting.settimeout(1.2)
+            meeting.settimeout(0.8)
             return int(meeting.recv(64))
         """,
         proof=Proof.PASSED,
@@ -370,7 +370,7 @@ NEIGHBOURS: Final = (
         import fcntl
 
         def neighbour(planted):
-            end = time.monotonic() + 2
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 for flag in (os.O_APPEND, 0) * 3:
                     fcntl.fcntl(0, fcntl.F_SETFL, flag)
@@ -389,7 +389,7 @@ NEIGHBOURS: Final = (
         "set the times of a device that both may use",
         """
         def neighbour(planted):
-            end = time.monotonic() + 2
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 os.utime("/dev/null")
                 time.sleep(0.02)
@@ -420,7 +420,7 @@ NEIGHBOURS: Final = (
         import threading
 
         def neighbour(planted):
-            end = time.monotonic() + 2
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 over = threading.Event()
                 for _ in range(50):
@@ -455,7 +455,7 @@ NEIGHBOURS: Final = (
             return found[0]
 
         def neighbour(planted):
-            end = time.monotonic() + 2
+            end = time.monotonic() + 1.5
             while time.monotonic() < end:
                 number_of_a_new_thread()
 

@@ -14,7 +14,7 @@ import mmap
 
 def neighbour(planted):
     files = [os.open(path, os.O_RDONLY) for path in shared_files(10, {skip})]
-    end = time.monotonic() + 2
+    end = time.monotonic() + 1.5
     while time.monotonic() < end:
         for bit, fd in enumerate(files):
             if planted["number"] >> bit & 1:
@@ -134,7 +134,7 @@ PAGES: Final = (
             # The number is one of thirty-two: each candidate takes a thread.
             for index in range(32):
                 threading.Thread(target=sleep, args=(1 + index * 31,), daemon=True).start()
-            return until(lambda: woken, 1.1) and woken[0]
+            return until(lambda: woken, 0.9) and woken[0]
         """,
         proof=Proof.PASSED,
     ),

@@ -14,19 +14,16 @@ __all__ = ["PROTOCOL"]
 _SPEAK: Final = """
 import msgpack
 
+CHANNEL = next(sockets())  # the worker's own, which it may know under two numbers
+
 def say(message):
     payload = msgpack.packb(message)
-    frame = struct.pack(">I", len(payload)) + payload
-    for fd in sockets():
+    rest = struct.pack(">I", len(payload)) + payload
+    while rest:
         try:
-            rest = frame
-            while rest:
-                try:
-                    rest = rest[os.write(fd, rest):]
-                except BlockingIOError:
-                    time.sleep(0.001)
-        except OSError:
-            continue
+            rest = rest[os.write(CHANNEL, rest):]
+        except BlockingIOError:
+            time.sleep(0.001)
 """
 
 PROTOCOL: Final = (
@@ -106,18 +103,6 @@ def attempt(planted):
     return True
 """,
         proof=Proof.SAID,
-        control=Control.WORKER,
-    ),
-    Attempt(
-        "memory_that_was_not_said",
-        "tell the host of memory that one does not use, so that it acts on it",
-        _SPEAK
-        + """
-def attempt(planted):
-    say({"notice": "heartbeat", "data": {"rss": planted["mark_number"]}})
-    time.sleep(0.1)
-""",
-        proof=Proof.SEEN,
         control=Control.WORKER,
     ),
     Attempt(

@@ -167,12 +167,14 @@ STRANGERS: Final = (
         "read how every process was started",
         """
         def attempt(planted):
+            found = []
             for entry in os.listdir("/proc"):
                 try:
-                    if entry.isdecimal() and (found := secrets_in(open(f"/proc/{entry}/cmdline", "rb").read())):
-                        return found
+                    if entry.isdecimal():
+                        found += secrets_in(open(f"/proc/{entry}/cmdline", "rb").read())
                 except OSError:
                     continue
+            return found
         """,
         proof=Proof.TOLD,
     ),
