@@ -10,6 +10,7 @@ from typing import Any, Final
 import dspy
 from dspy.utils.parallelizer import ParallelExecutor
 
+from dspash_worker.observations import observe_as_faults_do
 from dspash_worker.remembering import remember
 
 __all__ = ["prepare", "set_up"]
@@ -42,6 +43,7 @@ def set_up() -> None:
     logging.getLogger("dspy").setLevel(logging.WARNING)  # an optimizer's account of itself goes out as events
     _run_patiently()
     remember()
+    observe_as_faults_do()
     if not hasattr(dspy, "TypedPredictor"):
         # Avatar and AvatarOptimizer still name it; what it did is what Predict does now.
         setattr(dspy, "TypedPredictor", dspy.Predict)  # noqa: B010  (it is no attribute that a type checker knows)

@@ -195,6 +195,40 @@ def test_agents_made_in_a_source_take_host_tools_as_functions(offline: LocalWork
     assert "{'query': {'type': 'string'}, 'k': {'type': 'integer', 'default': 2}}" in told
 
 
+AGENT = """
+def search(**given):
+    raise KeyError("nothing")
+
+class Agent(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.react = dspy.ReAct('question -> answer', tools=[search], max_iters=1)
+    def forward(self, question):
+        return self.react(question=question)
+"""
+
+
+def test_agents_see_a_failed_tool_as_faults_show_it(offline: LocalWorker) -> None:
+    offline.call("create_program", id="agent", source=AGENT)
+    answer = offline.call("execute", program_id="agent", inputs={"question": "Who built it?"})
+    assert answer["trajectory"]["observation_0"] == (
+        "Execution error in search: \n"
+        "Traceback (most recent call last):\n"
+        "  program agent, line 3, in search\n"
+        '    raise KeyError("nothing")\n'
+        "KeyError: 'nothing'"
+    )
+
+
+def test_agents_see_a_failed_tool_of_the_host_in_one_line(offline: LocalWorker) -> None:
+    offline.call("create_program", id="agent", source=AGENT[AGENT.index("class") :], tools=[SEARCH])
+    offline.answers.pop(ReverseCommand.TOOL_CALL)
+    answer = offline.call("execute", program_id="agent", inputs={"question": "Who built it?"})
+    assert answer["trajectory"]["observation_0"] == (
+        "Execution error in search: \nFaultError: unknown_command: nothing answers tool.call here"
+    )
+
+
 def test_tool_failures_reach_the_program_as_exceptions(worker: LocalWorker) -> None:
     snippet = "try:\n    result = {'got': search(query=1)}\nexcept Exception as error:\n    result = {'failed': str(error)}\n"
     worker.call(
