@@ -104,14 +104,15 @@ def open_rules(*, readable: Iterable[str], devices: Iterable[str], read_only_mou
             f"{_LINUX_WITH[least]}, with landlock among its security modules (lsm=)"
         )
     files = handled_files(abi)
-    rules: list[kernel.PathRule] = []
+    allowed: list[kernel.PathRule] = []
     try:
-        rules += [_rule(path, _READABLE & files) for path in readable]
-        rules += [_rule(path, _DEVICE & files) for path in devices]
+        for paths, access in ((readable, _READABLE & files), (devices, _DEVICE & files)):
+            for path in paths:
+                allowed.append(_rule(path, access))  # noqa: PERF401 - so that those opened before a failure are known
     except OSError:
-        Rules(abi, tuple(rules)).close()
+        Rules(abi, tuple(allowed)).close()
         raise
-    return Rules(abi, tuple(rules))
+    return Rules(abi, tuple(allowed))
 
 
 def make_ruleset(rules: Rules) -> int:

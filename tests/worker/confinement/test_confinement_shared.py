@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from dspash_protocol.confinement_plan import ConfinementPlan, Layer
-from dspash_worker.confinement.landlock import FileAccess, handled_files, required_abi
+from dspash_worker.confinement import kernel
+from dspash_worker.confinement.landlock import FileAccess, handled_files, open_rules, required_abi
 from tests.worker.confinement.cells import CellServer, strict_plan
 
 NOBODY = 65534
@@ -157,6 +158,35 @@ def test_every_version_handles_what_it_knows() -> None:
 def test_without_mounts_of_its_own_a_worker_needs_landlock_to_forbid_truncation() -> None:
     assert required_abi(read_only_mounts=True) == 1
     assert FileAccess.TRUNCATE in handled_files(required_abi(read_only_mounts=False))
+
+
+@pytest.mark.parametrize(("abi", "read_only_mounts", "linux"), [(0, True, "5.13"), (2, False, "6.2")])
+def test_an_older_landlock_is_refused_with_the_linux_it_takes(
+    abi: int, read_only_mounts: bool, linux: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a kernel that says so of itself, which cannot be had here."""
+    monkeypatch.setattr(kernel, "landlock_abi", lambda: abi)
+    with pytest.raises(OSError, match=f"Landlock has ABI {abi}, .* needs .: Linux {linux}, "):
+        open_rules(readable=(), devices=(), read_only_mounts=read_only_mounts)
+
+
+def _open_descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_missing_path_leaves_no_other_open() -> None:
+    before = _open_descriptors()
+    with pytest.raises(FileNotFoundError, match="/nowhere"):
+        open_rules(readable=("/usr", "/nowhere"), devices=("/dev/null",), read_only_mounts=True)
+    assert _open_descriptors() == before
+
+
+def test_rules_are_open_until_they_are_closed() -> None:
+    before = _open_descriptors()
+    rules = open_rules(readable=("/usr",), devices=("/dev/null",), read_only_mounts=True)
+    assert len(_open_descriptors()) == len(before) + 2
+    rules.close()
+    assert _open_descriptors() == before
 
 
 def test_importing_confinement_brings_neither_dspy_nor_a_thread() -> None:
