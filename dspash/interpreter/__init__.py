@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dspash.interpreter.interpreter import Interpreter
+from dspash.interpreter.interpreter import Interpreter, InterpreterFactory
 from dspash.interpreter.kin import FinalOutput
 
-__all__ = ["FinalOutput", "Interpreter"]
+__all__ = ["FinalOutput", "Interpreter", "InterpreterFactory"]

@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, Self
 
 from dspash.errors import DspashError
@@ -23,7 +24,7 @@ from dspash_protocol import FrameTooLargeError, Progress
 from dspash_protocol.interpreter import EMPTY_MAP, INSTRUCTIONS, Cell, Outcome, OutcomeKind
 from dspash_protocol.long_texts import LongTexts, Split
 
-__all__ = ["Interpreter"]
+__all__ = ["Interpreter", "InterpreterFactory"]
 
 
 class Interpreter:
@@ -70,6 +71,15 @@ class Interpreter:
         self._long_texts = LongTexts()
         self._over: str | None = None  # why nothing more is executed
         self._executing = threading.Lock()
+
+    @classmethod
+    def factory(cls, **settings: Any) -> InterpreterFactory:
+        """Return what makes interpreters with these settings, for DSPy's `interpreter_factory`.
+
+        Raises ValueError as making one of them would.
+        """
+        cls(**settings)
+        return InterpreterFactory(cls, settings)
 
     def __repr__(self) -> str:
         return f"<Interpreter {self._over or self._kernel or 'not started'}>"
@@ -206,6 +216,22 @@ class Interpreter:
             self._kernel.end()
             ended.stderr_tail = self._kernel.stderr_tail
         raise ended from cause or error
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterFactory:
+    """Makes interpreters with the same settings, one at each call. May be called from several threads at once."""
+
+    kind: type[Interpreter]
+    settings: Mapping[str, Any]
+
+    @property
+    def execution_instructions(self) -> str:
+        """What DSPy tells a model of where its code runs."""
+        return self.kind.execution_instructions
+
+    def __call__(self) -> Interpreter:
+        return self.kind(**self.settings)
 
 
 def _tier_of(sandbox: str) -> Tier:

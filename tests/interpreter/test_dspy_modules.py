@@ -18,7 +18,11 @@ from dspy.utils import DummyLM  # noqa: E402
 
 import dspash  # noqa: E402
 
-FACTORIES = {"dspash": dspash.Interpreter, "dspy": dspy.LocalInterpreter}
+FACTORIES = {
+    "dspash": dspash.Interpreter,
+    "dspash-factory": dspash.Interpreter.factory(limits=dspash.Limits(wall_s=20)),
+    "dspy": dspy.LocalInterpreter,
+}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
