@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ class Binds:
     """All that an interpreter is shown: `pairs` as they are, and `files` as copies made when it starts.
 
     `links` are symbolic links at the root, as (text, path). `readable` covers every target, in few paths: for Landlock. `packages` are the
-    host's folders that `files` come from.
+    host's folders that `files` are in.
     `library_path` are the folders of shared libraries that the loader would not find by itself. `left_out` are folders
     that the interpreter imports from outside a sandbox, and not inside. `hidden` are folders below a target that are to
     be seen empty.
@@ -42,7 +43,6 @@ class Binds:
 
     python: str
     pairs: tuple[Bind, ...]
-    files: tuple[Bind, ...]
     links: tuple[tuple[str, str], ...]
     readable: tuple[str, ...]
     packages: tuple[str, ...]
@@ -55,9 +55,19 @@ class Binds:
         """The real paths behind `pairs`, each once."""
         return tuple(dict.fromkeys(pair.source for pair in self.pairs))
 
+    @property
+    def files(self) -> tuple[Bind, ...]:
+        """The worker's modules, file by file, where they are in no folder that is shown. Looked for each time."""
+        return tuple(
+            Bind(str(path), _inside(str(path)))
+            for package in self.packages
+            for path in _code_files(Path(package))
+        )
 
-def find_binds(runtime: Runtime, python_path: Sequence[str] = ()) -> Binds:
-    """Find what `runtime` needs; `python_path` are the folders that its user allowed beside.
+
+@functools.lru_cache(maxsize=64)
+def find_binds(runtime: Runtime, python_path: tuple[str, ...] = ()) -> Binds:
+    """Find what `runtime` needs, once; `python_path` are the folders that its user allowed beside.
 
     Raises ConfigurationError when it lacks dspash, or when the sandbox's user could not read one of its parts.
     """
@@ -77,20 +87,17 @@ def find_binds(runtime: Runtime, python_path: Sequence[str] = ()) -> Binds:
     library_path = list(view.add_libraries(runtime.mapped))
     readable = view.outermost()
     used: set[str] = set()
-    files: list[Bind] = []
     packages: list[str] = []
     for package in PACKAGES:
         home = _find_home(package, (*python_path, *runtime.sites, *runtime.linked), runtime.executable)
         used.add(home)
         if view.covers(home):
             continue
-        files += (Bind(str(path), _inside(str(path))) for path in _code_files(Path(home) / package))
         readable.append(_inside(home))  # where nothing else is to be seen
-        packages.append(str((Path(home) / package).resolve()))
+        packages.append(f"{home}/{package}")
     binds = Binds(
         python=_inside(runtime.executable),
         pairs=tuple(Bind(view.sources[target], target) for target in view.outermost()),
-        files=tuple(files),
         links=tuple(_root_links()),
         readable=tuple(readable),
         packages=tuple(packages),

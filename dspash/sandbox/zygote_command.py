@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from dspash.sandbox.bubblewrap import ACCOUNT_FILES, DEVICES, SCRATCH
@@ -43,7 +44,7 @@ def plan_for(
     if spec.tier.is_wrapped:
         readable = (*binds.readable, *(mount.target for mount in spec.mounts), *ACCOUNT_FILES)
     else:
-        readable = (*binds.sources, *binds.packages)
+        readable = (*binds.sources, *(os.path.realpath(package) for package in binds.packages))
     return ConfinementPlan(
         tier=spec.tier,
         layers=spec.tier.layers,

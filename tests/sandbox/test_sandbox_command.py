@@ -193,7 +193,8 @@ def test_everything_inside_dies_with_who_started_it() -> None:
         "from tests.sandbox.inside import strict\n"
         "command = command_for(strict(), ['-c', 'input()'])\n"
         "subprocess.Popen(command.argv, stdin=subprocess.PIPE, env=command.environment, cwd='/', pass_fds=command.pass_fds)\n"
-        "print(json.loads(os.read(command.info, 4096))['child-pid'], flush=True)\n"
+        "command.started()\n"  # so that the pipe ends with what bubblewrap has to say
+        "print(json.loads(os.fdopen(command.info, closefd=False).read())['child-pid'], flush=True)\n"
         "sys.stdin.read()"
     )
     child = subprocess.Popen(
