@@ -24,7 +24,7 @@ _ENDED_OR_HELD: Final = (
     psutil.STATUS_STOPPED,
     psutil.STATUS_TRACING_STOP,
 )
-_SLEEP: Final = "import time; print(flush=True); time.sleep(3600)"
+_SLEEP: Final = "import sys; print(flush=True); sys.stdin.read()"  # ends with whoever has started it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Victim:
             [sys.executable, "-I", "-S", "-c", _SLEEP, self._argument],
             env={"VICTIM_KEY": self._variable},
             cwd=self._folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(self.fd,),
             start_new_session=True,
@@ -125,7 +125,8 @@ class Victim:
             with contextlib.suppress(ProcessLookupError):
                 self._popen.kill()
             self._popen.wait(_BOUND_S)
-            assert self._popen.stdout is not None
-            self._popen.stdout.close()
+            for pipe in (self._popen.stdin, self._popen.stdout):
+                assert pipe is not None
+                pipe.close()
             os.close(self._pidfd)
             self._popen = None
