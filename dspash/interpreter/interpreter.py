@@ -51,7 +51,7 @@ class Interpreter:
         output_fields: Sequence[Mapping[str, Any]] | None = None,
         *,
         execution_timeout: float | None = None,
-        sandbox: str = Tier.STRICT,
+        sandbox: str = "strict",
         limits: Limits | None = None,
         callbacks: Sequence[Any] | None = None,
     ) -> None:
@@ -120,7 +120,9 @@ class Interpreter:
         finally:
             self._executing.release()
 
-    __call__ = execute
+    def __call__(self, code: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """The same as `execute`."""
+        return self.execute(code, variables)
 
     @observed
     def invoke_tool(self, tool_name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
