@@ -109,8 +109,9 @@ def confine(
     """Put the plan's layers around this process, for good, before it reads its first untrusted byte.
 
     `channel` and `stderr` are the descriptors it keeps: as 3, and as 1 and 2. All its threads, which should be one,
-    are confined alike. `rules` are for this plan; without, they are opened here. `on_step` is called with the name of each step done. Once it returns, /proc is empty, other programs cannot be started, and
-    all that can be written is `plan.scratch`, which is the working folder.
+    are confined alike. `rules` are for this plan; without, they are opened here. `on_step` is called with the name of
+    each step done. Once it returns, other programs cannot be started, and all that can be written is `plan.scratch`,
+    which is the working folder; with mounts of its own, /proc is empty.
 
     Raises ConfinementError, naming the step: the process is then half confined, and only to be ended.
     """

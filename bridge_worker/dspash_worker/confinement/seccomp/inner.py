@@ -45,8 +45,8 @@ _METADATA: Final = "chmod fchmod fchmodat fchmodat2 utimensat"
 could change what belongs to others, so they are answered and not run: copying a file ends with them."""
 
 _DURABILITY: Final = "fsync fdatasync msync sync syncfs sync_file_range fadvise64"
-"""Scratch is memory, where these do nothing. On a file that workers share they would flush or drop its cached pages:
-work for the host's disk, and a signal to whoever reads the file next."""
+"""Scratch is memory, where these do nothing, or is gone with the worker. On a file that workers share they would flush or
+drop its cached pages: work for the host's disk, and a signal to whoever reads the file next."""
 
 _XATTR: Final = """
     getxattr lgetxattr fgetxattr setxattr lsetxattr fsetxattr listxattr llistxattr flistxattr
