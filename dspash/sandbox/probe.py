@@ -13,7 +13,7 @@ from typing import Final
 
 from dspash.errors import ConfigurationError, SandboxUnavailableError
 from dspash.sandbox import system_probe
-from dspash.sandbox.command import command_for
+from dspash.sandbox.command import binds_of, command_for
 from dspash.sandbox.containment import find_containment
 from dspash.sandbox.explanation import explain
 from dspash.sandbox.finding import Failed, Finding, Passed, Problem, Trial, refuse_early
@@ -87,7 +87,7 @@ def _look(spec: ZygoteSpec) -> Finding:
     problem = explain(spec.tier, system, trial)
     if problem is not None:
         return Finding(spec.tier, problem=problem)
-    return Finding(spec.tier, _describe(spec.tier, system, trial))
+    return Finding(spec.tier, _describe(spec, system, trial))
 
 
 def _try(spec: ZygoteSpec) -> Trial:
@@ -111,11 +111,13 @@ def _try(spec: ZygoteSpec) -> Trial:
         return Failed(said[-1] if said else f"exit status {done.returncode}")
 
 
-def _describe(tier: Tier, system: System, trial: Trial) -> str:
-    parts = [f"bubblewrap {system.bwrap_version}"] if tier.is_wrapped else []
+def _describe(spec: ZygoteSpec, system: System, trial: Trial) -> str:
+    parts = [f"bubblewrap {system.bwrap_version}"] if spec.tier.is_wrapped else []
     if isinstance(trial, Passed):
         parts.append(f"Landlock ABI {trial.landlock}")
-    return ", ".join([*parts, "seccomp"])
+    left_out = binds_of(spec).left_out
+    missing = f"; programs cannot import from {', '.join(left_out)}" if left_out else ""
+    return ", ".join([*parts, "seccomp"]) + missing
 
 
 @functools.cache
