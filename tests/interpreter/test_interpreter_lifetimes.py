@@ -17,7 +17,10 @@ import pytest
 
 import dspash
 from dspash.interpreter.foundry import close_shared
+from dspash.sandbox import Tier
 from tests.leaks import no_leaks, wait_until
+from tests.ordinary_user import make_home
+from tests.sandbox.inside import run_as_ordinary_user
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOUND_S = 20.0
@@ -168,3 +171,17 @@ def test_tier_is_what_was_asked_for(interpreter: Any, sandbox: str) -> None:
 def test_tier_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="sandbox is one of strict"):
         dspash.Interpreter(sandbox="loose")
+
+
+@pytest.mark.bwrap
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("sandbox", ["strict", "shared-namespaces", "landlock", "process"])
+def test_it_works_for_an_ordinary_user_in_every_tier(tmp_path: Path, sandbox: str) -> None:
+    code = (
+        "import dspash\n"
+        f"with dspash.Interpreter(tools={{'twice': lambda x: 2 * x}}, sandbox={sandbox!r}) as interpreter:\n"
+        "    print(interpreter.execute('twice(21)'), *sorted(interpreter._kernel.layers))\n"
+    )
+    told = run_as_ordinary_user(code, make_home(tmp_path)).split()
+    layers = Tier(sandbox).layers if sandbox != "process" else set[str]()
+    assert told == ["42", *sorted(layers)]
