@@ -9,6 +9,7 @@ from typing import Any
 
 import fault_cases
 import framing_cases
+import interpreter_dialogues
 import json_cases
 import level_dialogues
 import message_cases
@@ -22,7 +23,12 @@ from noted_messages import note_message
 
 __all__ = ["DIALOGUES", "make_vectors"]
 
-DIALOGUES = (*ordinary_dialogues.DIALOGUES, *level_dialogues.DIALOGUES, *refusal_dialogues.DIALOGUES)
+DIALOGUES = (
+    *ordinary_dialogues.DIALOGUES,
+    *interpreter_dialogues.DIALOGUES,
+    *level_dialogues.DIALOGUES,
+    *refusal_dialogues.DIALOGUES,
+)
 
 
 def make_vectors(folder: Path) -> dict[Path, str]:
