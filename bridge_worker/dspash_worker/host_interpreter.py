@@ -64,7 +64,7 @@ class HostInterpreter:
         if self._id is None:
             try:
                 opened = current_call().ask(ReverseCommand.INTERPRETER_OPEN, {})
-                self._id = Fields(opened).count("interpreter")
+                self._id = Fields(_map(opened)).count("interpreter")
             except FaultError as error:
                 if error.fault.kind is FaultKind.UNKNOWN_COMMAND:
                     raise
@@ -136,9 +136,9 @@ class HostInterpreter:
         try:
             while True:
                 try:
-                    self._serve(call, Fields(next(stream)))
+                    self._serve(call, Fields(_map(next(stream))))
                 except StopIteration as ended:
-                    return Outcome.from_map(ended.value)
+                    return Outcome.from_map(_map(ended.value))
         except FaultError as error:
             self._give_up(error.fault.message, error)
         except InvalidPayloadError as error:
@@ -181,6 +181,11 @@ class HostInterpreter:
 
     def _answer(self, call: Call, number: int, outcome: Mapping[str, str]) -> None:
         call.ask(ReverseCommand.INTERPRETER_ANSWER, {"interpreter": self._id, "ask": number, **outcome})
+
+
+def _map(told: Any) -> dict[str, Any]:
+    """What the host said, where a map is wanted: an empty one in place of anything else, which then lacks what it must."""
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
 
 def _returned(outcome: Outcome) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from typing import Any, Final, cast
 
 from dspy import lm15
 from dspy._vendor.lm15.serde import response_from_dict, response_to_dict, stream_event_to_dict
@@ -18,6 +18,10 @@ from dspash_worker.faults import fault_of
 from dspash_worker.workbench import Workbench
 
 __all__ = ["LocalCall", "LocalWorker", "chat_text", "completion", "completion_events"]
+
+
+_STREAMED: Final = (ReverseCommand.LM_STREAM, ReverseCommand.INTERPRETER_EXECUTE)
+"""What is answered by an iterable of items; where that is a generator, the answer's result is what it returns."""
 
 
 class LocalCall:
@@ -75,14 +79,18 @@ class LocalCall:
         if answer is None:
             raise FaultError.of(FaultKind.UNKNOWN_COMMAND, f"nothing answers {command} here")
         value = answer(args)
-        check_value(None if command is ReverseCommand.LM_STREAM else value)
+        check_value(None if command in _STREAMED else value)
         return value
 
     def ask_stream(
         self, command: ReverseCommand, args: Mapping[str, Any], *, timeout_s: float | None = None
     ) -> Generator[Any, None, Any]:
-        items: Iterable[Any] = self.ask(command, args, timeout_s=timeout_s)
-        for item in items:
+        items: Iterator[Any] = iter(self.ask(command, args, timeout_s=timeout_s))
+        while True:
+            try:
+                item = next(items)
+            except StopIteration as ended:
+                return ended.value
             self.check()
             yield item
 
