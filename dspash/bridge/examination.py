@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dspash.bridge.zygote import Zygote
     from dspash.sandbox import ZygoteSpec
 
-__all__ = ["Examinations"]
+__all__ = ["Examinations", "OnExamined"]
 
 END_S: Final = 5.0  # from a SIGKILL to its zygote's word of it
 JOIN_S: Final = 5.0

@@ -12,7 +12,7 @@ from loguru import logger
 
 from dspash.sandbox.cgroup import Absent, Cgroup, Hierarchy, MemoryCgroups, find_memory_cgroups
 
-__all__ = ["MemoryGroups"]
+__all__ = ["Member", "MemoryGroups"]
 
 END_S: Final = 2.0  # for the groups of workers that are just being killed
 LOOK_S: Final = 0.01
