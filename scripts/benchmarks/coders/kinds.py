@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.coders.coder import Coder, Session
@@ -11,6 +14,7 @@ from benchmarks.peers.missing import load
 __all__ = ["CODERS", "OURS", "make_coder"]
 
 
+_FETCH_S: Final = 50.0
 _MOST_OPEN: Final = 16  # at a time, where a kind wants to know
 
 
@@ -71,13 +75,34 @@ class Deno(Coder):
     title = "dspy.PythonInterpreter: Pyodide, CPython compiled to WebAssembly, in Deno (PyPI deno)"
 
     def __init__(self) -> None:
-        load("deno")
+        self._deno: str = load("deno").find_deno_bin()
         import dspy
 
         self._make = dspy.PythonInterpreter
+        self._loads = False
 
     def open(self) -> Session:
+        if not self._loads:
+            self._require_what_it_loads()
+            self._loads = True
         return _Shutting(self._make(tools={"echo": _echo}))
+
+    def _require_what_it_loads(self) -> None:
+        """Deno fetches Pyodide, and what drives it, when it first runs. Raises RuntimeError saying what cannot be had."""
+        from dspy.primitives import python_interpreter
+
+        runner = Path(python_interpreter.__file__).with_name("runner.js")
+        done = subprocess.run(
+            [self._deno, "cache", "--no-config", "--no-lock", str(runner)],
+            capture_output=True,
+            text=True,
+            timeout=_FETCH_S,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        if done.returncode != 0:
+            errors = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()]
+            raise RuntimeError(f"Pyodide cannot be loaded in Deno: {'; '.join(errors)}")
 
 
 class Monty(Coder):
