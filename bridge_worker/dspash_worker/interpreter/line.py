@@ -31,7 +31,6 @@ class Line:
         self._arrived: deque[Received] = deque()
         self._spinning = Spinning()
         self._writes = threading.Lock()
-        os.register_at_fork(after_in_child=self._disown)
 
     def __repr__(self) -> str:
         return f"<Line {self.session!r} arrived={len(self._arrived)}>"
@@ -82,8 +81,8 @@ class Line:
                 if time.perf_counter() >= until:
                     return None
 
-    def _disown(self) -> None:
-        """A forked child of the code that runs here is not the worker, and must not speak for it."""
+    def disown(self) -> None:
+        """Have no pipe any more: a forked child of the code that runs here is not the worker, and must not speak for it."""
         for descriptor in {self._reading, self._writing}:
             os.close(descriptor)
         self._reading = self._writing = -1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import signal
+import socket
+import sys
 from collections import deque
 from collections.abc import Collection, Mapping
 from types import FrameType
@@ -12,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 from dspash_protocol import (
     MAX_FRAME,
+    PROTOCOL_VERSION,
     Command,
     Defect,
     ErrorReply,
@@ -40,10 +43,11 @@ from dspash_worker.interpreter.line import Line
 from dspash_worker.interpreter.tool_calls import ToolCalls
 from dspash_worker.stdio import Pipes
 
-__all__ = ["serve"]
+__all__ = ["rehearse", "serve"]
 
 FEATURES: Final = ("interpreter", "reverse_requests")
 MOST_OUTPUT_BYTES: Final = 2**40
+MOST_REHEARSED_BYTES: Final = 1 << 16
 
 
 def serve(pipes: Pipes, *, max_frame: int = MAX_FRAME, layers: Collection[str] = ()) -> ExitCode:
@@ -56,13 +60,44 @@ def serve(pipes: Pipes, *, max_frame: int = MAX_FRAME, layers: Collection[str] =
     """
     signal.signal(signal.SIGINT, _leave_to_host)
     keep_large_blocks()
-    server = _Server(Line(pipes, Session(Role.WORKER, max_frame=max_frame)), max_frame, layers)
+    line = Line(pipes, Session(Role.WORKER, max_frame=max_frame))
+    os.register_at_fork(after_in_child=line.disown)
+    server = _Server(line, max_frame, layers)
     try:
         server.run()
     except (EOFError, _Over):
         return ExitCode.DONE
     except (RemoteProtocolError, OSError):
         return ExitCode.BROKEN_PIPE
+
+
+def rehearse() -> None:
+    """Serve an imaginary host, all of it in this thread, and leave nothing changed.
+
+    What a first time finds out, and CPython's notes on code that has run, are then there in every fork of this process.
+    """
+    before = sys.stdout, sys.stderr, sys.modules["__main__"]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        host = Session(Role.HOST)
+        server = _Server(
+            Line(Pipes(theirs.fileno(), theirs.fileno()), Session(Role.WORKER)), MAX_FRAME, layers=()
+        )
+        for number, (command, args) in enumerate(_REHEARSED, 1):
+            ours.sendall(host.send(Request(number, command, args)))
+            server.serve_next()
+            host.receive(ours.recv(MOST_REHEARSED_BYTES))
+    sys.stdout, sys.stderr, sys.modules["__main__"] = before
+
+
+_REHEARSED: Final[tuple[tuple[Command, dict[str, Any]], ...]] = (
+    (Command.HELLO, {"protocol": PROTOCOL_VERSION}),
+    (Command.INTERPRETER_OPEN, {}),
+    *(
+        (Command.INTERPRETER_EXECUTE, {"code": code, "variables": '{"x": [1]}', "output_fields": ["y"]})
+        for code in ("import asyncio\nawait asyncio.sleep(0)\nprint(x)", "1 / 0", "SUBMIT(x)", "x") * 2
+    ),
+)
 
 
 class _Over(Exception):  # noqa: N818 - no error
@@ -80,14 +115,18 @@ class _Server:
 
     def run(self) -> NoReturn:
         while True:
-            received = self._set_aside.popleft() if self._set_aside else self._line.receive()
-            match received:
-                case Request():
-                    self._serve(received)
-                case Defect():
-                    self._refuse(received)
-                case _:
-                    pass  # a cancel, which comes too late here; an answer nobody waits for; a newer host's notice
+            self.serve_next()
+
+    def serve_next(self) -> None:
+        """Wait for one message and do as it says."""
+        received = self._set_aside.popleft() if self._set_aside else self._line.receive()
+        match received:
+            case Request():
+                self._serve(received)
+            case Defect():
+                self._refuse(received)
+            case _:
+                pass  # a cancel, which comes too late here; an answer nobody waits for; a newer host's notice
 
     def _serve(self, request: Request) -> None:
         try:

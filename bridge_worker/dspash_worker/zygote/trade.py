@@ -49,10 +49,11 @@ def _learn_programs() -> Serve:
 
 
 def _learn_interpreter() -> Serve:
-    from dspash_worker.interpreter.namespace import Namespace
-    from dspash_worker.interpreter.server import serve
+    from dspash_worker.allocation import keep_large_blocks
+    from dspash_worker.interpreter.server import rehearse, serve
 
     for name in _WORK_OF_SCRIPTS.split():
         importlib.import_module(name)
-    Namespace().run("await __import__('asyncio').sleep(0)")
+    keep_large_blocks()
+    rehearse()
     return lambda pipes, options, layers: serve(pipes, max_frame=options.max_frame, layers=layers)
