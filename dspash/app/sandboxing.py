@@ -57,6 +57,7 @@ class Sandboxing:
         self._python = python
         self._lm = lm
         self._configure = configure
+        bridge.configure_sandboxes(configure)
         self._options = WorkerOptions(concurrency=1, max_frame=max_frame)
         self._places: dict[str, _Place] = {}
         self._lock = threading.Lock()

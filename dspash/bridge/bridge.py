@@ -206,6 +206,10 @@ class Bridge:
         """Sandboxed calls of this kind will come: have a worker ready."""
         self._disposables.expect(cell)
 
+    def configure_sandboxes(self, configuration: Mapping[str, Any]) -> None:
+        """Most sandboxed calls begin with this configuration: have their workers know it before."""
+        self._disposables.configure(configuration)
+
     def end_session(self, session: SandboxSession) -> None:
         """No more calls come for this session."""
         self._disposables.end_session(session)

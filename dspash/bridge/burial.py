@@ -18,7 +18,10 @@ __all__ = ["REAP_S", "Burials"]
 DYING_S: Final = (
     0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
 )
-DYING_LOOK_S: Final = 0.0005  # between looks whether it has
+DYING_LOOK_S: Final = (
+    0.0005  # until the first look whether it has; each wait is longer by half, for it takes longer
+)
+LONGEST_LOOK_S: Final = 0.02
 REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
 
 
@@ -50,7 +53,7 @@ class Burials:
         if worker.why is not None:
             worker.process.kill()
         now = time.monotonic()
-        self._await_end(worker, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
+        self._await_end(worker, DYING_LOOK_S, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
 
     def kill_all(self, workers: Iterable[Worker]) -> None:
         """End them, wait for that, and bury them."""
@@ -67,16 +70,17 @@ class Burials:
         for worker in workers:
             worker.process.wait(max(0.0, until - time.monotonic()))
 
-    def _await_end(self, worker: Worker, *, kill_at: float, bury_at: float) -> None:
-        """Wait for the process to be reaped, in small steps; kill it when that takes too long."""
+    def _await_end(self, worker: Worker, look_s: float, *, kill_at: float, bury_at: float) -> None:
+        """Wait for the process to be reaped, in steps; kill it when that takes too long."""
         now = time.monotonic()
         if worker.process.poll() is not None or now >= bury_at:
             self._bury(worker)
             return
         if now >= kill_at and worker.process.runs():
             worker.kill(ProtocolBroken("it closed its end of the pipe and lived on"))
-        again = functools.partial(self._await_end, worker, kill_at=kill_at, bury_at=bury_at)
-        self._mailbox.cast_after(DYING_LOOK_S, again)
+        following_s = min(1.5 * look_s, LONGEST_LOOK_S)
+        again = functools.partial(self._await_end, worker, following_s, kill_at=kill_at, bury_at=bury_at)
+        self._mailbox.cast_after(look_s, again)
 
     def _bury(self, worker: Worker) -> None:
         """The process has ended: hear its last words, and let go of what it held."""

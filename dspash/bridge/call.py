@@ -21,7 +21,7 @@ from dspash.errors import (
     ReentrancyError,
 )
 from dspash.usage import Isolation, Usage
-from dspash_protocol import Event, Progress
+from dspash_protocol import MAX_TIMEOUT_MS, Event, Progress
 
 if TYPE_CHECKING:
     from dspash.bridge.sandboxed import Sandboxed
@@ -259,6 +259,11 @@ class Call:
     def remaining_s(self) -> float:
         """Seconds to the deadline; negative past it."""
         return self.deadline - time.monotonic()
+
+    def remaining_ms(self) -> int | None:
+        """The same as a request says it: in whole ms, at least 1; None without a deadline."""
+        left_s = self.remaining_s()
+        return None if left_s == math.inf else min(max(1, math.ceil(left_s * 1000)), MAX_TIMEOUT_MS)
 
     def reach(self, progress: Progress) -> None:
         """Remember that the request got at least this far."""

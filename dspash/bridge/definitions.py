@@ -114,6 +114,12 @@ class Follower:
             self._accepted.add(definition.position)
         self._note(definition)
 
+    def note_configured(self, configuration: Mapping[str, Any]) -> None:
+        """The worker was configured so before it followed: it need not be told if the log begins with that very map."""
+        first = next(iter(self._log.since(0)), None)
+        if first is not None and first.command == Command.CONFIGURE and first.args is configuration:
+            self.note_accepted(first)
+
     def catch_up(self, tell: Callable[[Definition], None]) -> None:
         """Tell what was missed, in order; when this returns, all of it is on its way.
 

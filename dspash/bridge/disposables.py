@@ -7,8 +7,8 @@ import itertools
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
@@ -19,7 +19,7 @@ from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
 from dspash.bridge.memory_groups import MemoryGroups
-from dspash.bridge.rehearsal import REHEARSAL
+from dspash.bridge.rehearsal import rehearsal
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.bridge.spares import Spares
 from dspash.bridge.status import SandboxStatus
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Disposables"]
 
+UNKNOWN_LOOK_S: Final = 0.001  # what a worker says may be here before what its zygote says of it
 TIDY_S: Final = 5.0  # between looks for spares that are kept for nothing
 BOOT_FRAMES: Final = 64
 BOOT_OUTPUT_BYTES: Final = 1 << 20
@@ -82,6 +83,7 @@ class Disposables:
         self._asked_at: dict[Worker, float] = {}
         self._stays: dict[Worker, Stay] = {}
         self._numbers = itertools.count(1)
+        self._configuration: Mapping[str, Any] = {}
         self._nothing = Definitions()  # what a worker knows that has no call yet
         self._closed = False
         self._is_tidying = False
@@ -120,6 +122,10 @@ class Disposables:
         """Calls will come: have a worker ready before the first."""
         self._spares.expect(cell)
         self._mailbox.cast(self._restock)
+
+    def configure(self, configuration: Mapping[str, Any]) -> None:
+        """Most calls begin with this configuration: have workers know it before."""
+        self._configuration = configuration
 
     def end_session(self, session: SandboxSession) -> None:
         """Keep no worker for it any more; a call that runs goes on."""
@@ -215,7 +221,8 @@ class Disposables:
         if self._spares.is_awaited(cell):
             self._arrive(worker, cell)
         else:
-            worker.tell(REHEARSAL)
+            worker.configuration = self._configuration
+            worker.tell(rehearsal(self._configuration))
 
     def worker_told(self, worker: Worker) -> None:
         """It has rehearsed, or has taken the definitions of its call."""
@@ -224,6 +231,12 @@ class Disposables:
             self._arrive(worker, cell)
 
     def _arrive(self, worker: Worker, cell: Cell) -> None:
+        """It takes calls from now on: once its number is known, by which it is measured."""
+        if worker.process.pid == 0:
+            self._mailbox.cast_after(UNKNOWN_LOOK_S, functools.partial(self._arrive, worker, cell))
+            return
+        if worker not in self._asked_at:
+            return  # it has ended meanwhile
         birth_s = time.monotonic() - self._asked_at.pop(worker, worker.started_at)
         claimant = self._spares.arrived(cell, worker, birth_s)
         if claimant is not None:

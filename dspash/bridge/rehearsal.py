@@ -6,12 +6,13 @@ ms, which so pass while nobody waits.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from dspash.bridge.definitions import Definition
 from dspash_protocol import Command
 
-__all__ = ["REHEARSAL"]
+__all__ = ["rehearsal"]
 
 _ID: Final = "rehearsal"
 _SOURCE: Final = """
@@ -25,13 +26,16 @@ class Rehearsal(dspy.Module):
 """
 
 _REQUESTS: Final = (
-    (Command.CONFIGURE, {"lm": {"model": "default"}}),
     (Command.CREATE_PROGRAM, {"id": _ID, "source": _SOURCE}),
     (Command.EXECUTE, {"program_id": _ID, "inputs": {"question": "?"}, "detail": True, "files": "out"}),
     (Command.DELETE, {"id": _ID}),
 )
 
-REHEARSAL: Final = tuple(
-    Definition(position, _ID, str(command), args, frozenset())
-    for position, (command, args) in enumerate(_REQUESTS, start=1)
-)
+
+def rehearsal(configuration: Mapping[str, Any]) -> tuple[Definition, ...]:
+    """What a spare worker is told: the configuration, which stays, and then a program, which does not."""
+    requests = ((Command.CONFIGURE, configuration), *_REQUESTS)
+    return tuple(
+        Definition(position, _ID, str(command), args, frozenset())
+        for position, (command, args) in enumerate(requests, start=1)
+    )

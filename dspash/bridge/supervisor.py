@@ -15,8 +15,9 @@ from loguru import logger
 from dspash.bridge.burial import Burials
 from dspash.bridge.call import Call, CallOptions
 from dspash.bridge.checkup import Checkup
+from dspash.bridge.listener import Listener
 from dspash.bridge.starts import Starts
-from dspash.bridge.worker import Listener, Worker
+from dspash.bridge.worker import Worker
 from dspash.bridge.worker_state import WorkerState
 from dspash.supervision import (
     ChildSpec,

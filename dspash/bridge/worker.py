@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask
 from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
-from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
-from dspash.bridge.pending import PendingCalls
+from dspash.bridge.intake import Intake
+from dspash.bridge.listener import Listener
+from dspash.bridge.overrun import LimitOverrun, Overrun
 from dspash.bridge.reader import Reader
 from dspash.bridge.shown import shown_line, shown_name
-from dspash.bridge.wire_faults import error_of
 from dspash.bridge.worker_state import WorkerState
 from dspash.errors import FrameTooLargeError, InvalidInputError
 from dspash.supervision import ExitReason, ProtocolBroken
 from dspash_protocol import (
-    MAX_TIMEOUT_MS,
     Cancel,
-    Command,
-    Defect,
     ErrorReply,
-    Event,
-    Fault,
-    FaultKind,
     InvalidValueError,
     LocalProtocolError,
     Message,
@@ -40,7 +33,6 @@ from dspash_protocol import (
     Received,
     Request,
     Result,
-    ReverseCommand,
     Role,
     Session,
     State,
@@ -56,20 +48,7 @@ if TYPE_CHECKING:
     from dspash.bridge.pump import Pump
     from dspash.bridge.stream_budget import StreamBudget
 
-__all__ = ["Listener", "Worker"]
-
-_MIB: Final = 1024 * 1024
-
-
-class Listener(Protocol):
-    """Whom a worker tells what happens; on the thread that reads, so every answer must be quick."""
-
-    def worker_ready(self, worker: Worker) -> None: ...
-    def worker_told(self, worker: Worker) -> None: ...
-    def worker_replied(self, worker: Worker) -> None: ...
-    def worker_asked(self, worker: Worker, ask: Ask) -> None: ...
-    def worker_overran(self, worker: Worker, overrun: Overrun) -> None: ...
-    def worker_lost(self, worker: Worker) -> None: ...
+__all__ = ["Worker"]
 
 
 class Worker:
@@ -99,10 +78,11 @@ class Worker:
         self.listener = listener
         self.state = WorkerState.BOOTING
         self.busy = 0  # the pool's
-        self.calls_ended = 0
-        self.unmatched_replies = 0
         self.memory_bytes: int | None = None
         self.layers: frozenset[str] = frozenset()  # of its confinement, as it reported them when it was ready
+        self.configuration: Mapping[str, Any] | None = (
+            None  # what it was configured with before its first call
+        )
         self.budget = budget
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
@@ -115,27 +95,25 @@ class Worker:
         self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
         self._session.peer_max_frame = worker_max_frame or max_frame
+        self._intake = Intake(self, give_up=self._give_up)
         self._reader = Reader(
             self._channel,
             self._session,
             pump,
             on_message=self._take,
             on_end=self._lose,
-            on_overrun=self._overrun,
+            on_overrun=self.overran,
             budget=budget,
         )
-        self._pending = PendingCalls()
-        self._told: dict[int, Definition] = {}  # definitions sent to catch up, not answered yet
-        self._asks: dict[int, Ask] = {}
         self._lock = threading.Lock()  # over the state
 
     def __repr__(self) -> str:
-        return f"<Worker {self.child_id}#{self.generation} {self.state} pending={len(self._pending)}>"
+        return f"<Worker {self.child_id}#{self.generation} {self.state} pending={len(self._intake.pending)}>"
 
     @property
     def pending(self) -> tuple[Call, ...]:
         """The calls it has not answered, oldest first; some may have ended for their callers already."""
-        return self._pending.snapshot()
+        return self._intake.pending.snapshot()
 
     @property
     def heard_at(self) -> float:
@@ -143,13 +121,23 @@ class Worker:
         return self._reader.heard_at
 
     @property
+    def calls_ended(self) -> int:
+        """How many calls it has answered."""
+        return self._intake.calls_ended
+
+    @property
+    def unmatched_replies(self) -> int:
+        """How many answers it gave that nobody waited for."""
+        return self._intake.unmatched_replies
+
+    @property
     def open_asks(self) -> int:
         """How many of its requests are not answered."""
-        return len(self._asks)
+        return len(self._intake.asks)
 
     def has_pending(self, call: Call) -> bool:
         """Whether it has not answered this call."""
-        return call in self._pending
+        return call in self._intake.pending
 
     # --- sending, from any thread ---
 
@@ -193,6 +181,8 @@ class Worker:
         self._definitions.forget(self.follower)
         self._definitions = definitions
         self.follower = definitions.follow()
+        if self.configuration is not None:
+            self.follower.note_configured(self.configuration)
 
     def forget_definitions(self) -> None:
         """It will be told nothing any more."""
@@ -201,7 +191,7 @@ class Worker:
     def cancel(self, call: Call, reason: str) -> None:
         """Ask the worker to end a call early."""
         if call.request_id is not None:
-            self._say_quietly(Cancel(call.request_id, reason))
+            self.say_quietly(Cancel(call.request_id, reason))
 
     def withdraw(self, call: Call) -> bool:
         """Forget a call that was never written, after its sender was interrupted; False when it may have been.
@@ -211,7 +201,7 @@ class Worker:
         if self._channel.is_out_of_step:
             self.kill(ProtocolBroken("the host was interrupted while it wrote"))
             return False
-        return call.progress is Progress.NOT_SENT and self._pending.remove(call.request_id) is not None
+        return call.progress is Progress.NOT_SENT and self._intake.pending.remove(call.request_id) is not None
 
     def say(self, message: Message, *, wait_until: float | None = None) -> None:
         """Send a message. Raises OSError when the worker is gone, else what Session.send raises."""
@@ -219,7 +209,7 @@ class Worker:
 
     def answer(self, reply: Result | ErrorReply, *, wait_until: float) -> None:
         """Answer an ask; nothing happens when the worker is gone. Raises what Session.send does for the content."""
-        ask = self._asks.pop(reply.id, None)
+        ask = self._intake.asks.pop(reply.id, None)
         if ask is not None:
             ask.end()
         try:
@@ -243,7 +233,7 @@ class Worker:
 
     def finish(self, *, even_if_busy: bool) -> bool:
         """Once nobody waits for its answers, or at once, close our half of the pipe: it then stops. Whether it did."""
-        if not self._pending.close(even_if_busy=even_if_busy):
+        if not self._intake.pending.close(even_if_busy=even_if_busy):
             return False
         with self._lock:
             if self.state not in (WorkerState.LOST, WorkerState.GONE):
@@ -261,7 +251,7 @@ class Worker:
         with self._lock:
             if self.state not in (WorkerState.LOST, WorkerState.GONE):
                 self.state = WorkerState.ENDING
-        self._pending.close(even_if_busy=True)
+        self._intake.pending.close(even_if_busy=True)
         self.kill(why)
 
     def let_go(self) -> None:
@@ -270,10 +260,10 @@ class Worker:
 
     def take_pending(self) -> tuple[Call, ...]:
         """The calls that will not be answered any more, oldest first."""
-        for ask in list(self._asks.values()):
+        for ask in list(self._intake.asks.values()):
             ask.cancel()
-        self._asks.clear()
-        return self._pending.take_all()
+        self._intake.asks.clear()
+        return self._intake.pending.take_all()
 
     def release(self, then: Callable[[], None]) -> None:
         """Let go of every descriptor, then do `then`, both on the pump's thread. Its process has been reaped."""
@@ -323,114 +313,18 @@ class Worker:
         self._pump.run(self._reader.await_room)
 
     def _take(self, message: Received) -> None:
-        match message:
-            case Result(id=request_id, result=value):
-                if (call := self._pending.get(request_id)) is None:
-                    self._take_other_reply(request_id, None)
-                else:
-                    self._settle(request_id, wanted=call.succeed(value))
-            case ErrorReply(id=request_id, fault=fault):
-                self._take_fault(request_id, fault)
-            case Event(id=request_id):
-                if (call := self._pending.get(request_id)) is not None:
-                    call.receive(message)
-                elif request_id not in self._told:
-                    self._doubt(f"it tells of request {request_id}, which is not open")
-            case Request():
-                self._ask(message)
-            case Cancel(id=request_id):
-                if (ask := self._asks.get(request_id)) is not None:
-                    ask.cancel()
-                    ask.end()
-            case Notice():
-                self._note(message)
-            case Defect():
-                self._take_defect(message)
+        self._intake.take(message)
 
-    def _take_fault(self, request_id: int, fault: Fault) -> None:
-        call = self._pending.get(request_id)
-        if call is None:
-            self._take_other_reply(request_id, fault)
-        else:
-            error = error_of(fault.reaching(call.progress), timeout_s=call.limit_s)
-            self._settle(request_id, wanted=call.fail(error))
-
-    def _take_other_reply(self, request_id: int, fault: Fault | None) -> None:
-        """Take the reply to something that is no pending call."""
-        definition = self._told.pop(request_id, None)
-        if definition is not None and not self._told:
-            self.listener.worker_told(self)
-        if definition is None:
-            self.unmatched_replies += 1
-            self._doubt(f"it answers request {request_id}, which is not open")
-        elif fault is not None and self.budget is None:
-            logger.warning(
-                "worker {} refuses what another accepted, {} of {!r}: {}",
-                self.child_id,
-                definition.command,
-                definition.subject,
-                shown_line(fault.message),
-            )
-
-    def _take_defect(self, defect: Defect) -> None:
-        """A frame that makes no sense. When it is known whose it was, only that request suffers."""
-        if self.budget is not None:
-            self._overrun_or_give_up(defect.fault)
-        elif defect.own_request_id is not None:
-            self._take_fault(defect.own_request_id, defect.fault)
-        elif defect.request_id is not None:
-            self._say_quietly(ErrorReply(defect.request_id, defect.fault))
-        else:
-            # It may have been any call's answer, so none of them can be waited for.
-            self._reader.give_up(defect.fault.message)
-
-    def _overrun_or_give_up(self, fault: Fault) -> None:
-        """What an untrusted worker has sent is too large, or nonsense; either is the end of it."""
-        size, limit = fault.details.get("size"), fault.details.get("limit")
-        if fault.kind is FaultKind.TOO_LARGE and isinstance(size, int) and isinstance(limit, int):
-            self._overrun(Overrun(Limit.FRAME, size / _MIB, limit / _MIB))
-        else:
-            self._reader.give_up(fault.message)
-
-    def _doubt(self, problem: str) -> None:
-        """Something came that nobody waits for. A trusted worker may be late; another one is ended."""
-        if self.budget is not None:
-            self._reader.give_up(problem)
-
-    def _overrun(self, overrun: Overrun) -> None:
-        """It has said too much: tell, and hear no more of it."""
+    def overran(self, overrun: Overrun) -> None:
+        """It has said too much: tell, and hear no more of it. On the thread that reads."""
         self.listener.worker_overran(self, overrun)
-        self._reader.give_up(f"it went past its {overrun.limit} limit")
+        self._give_up(f"it went past its {overrun.limit} limit")
 
-    def _settle(self, request_id: int, *, wanted: bool) -> None:
-        """The reply to a pending call has been delivered, if anybody `wanted` it."""
-        call = self._pending.remove(request_id)
-        if not wanted:
-            self.unmatched_replies += 1
-        if call is not None and call.command != Command.HELLO:
-            self.calls_ended += 1
-            self.listener.worker_replied(self)
+    def _give_up(self, problem: str) -> None:
+        self._reader.give_up(problem)
 
-    def _ask(self, request: Request) -> None:
-        owner = request.args.get("call")
-        call = self._call_behind(owner) if isinstance(owner, int) else None
-        if call is not None:
-            call.reach(
-                Progress.STARTED if request.command == ReverseCommand.METRIC_CALL else Progress.SIDE_EFFECTS
-            )
-        ask = Ask(self, request, call)
-        ask.begin()
-        self._asks[request.id] = ask
-        self.listener.worker_asked(self, ask)
-
-    def _call_behind(self, request_id: int) -> Call | None:
-        """The call on whose behalf the worker serves this request of ours, a definition's included."""
-        call = self._pending.get(request_id)
-        if call is None and self.budget is not None and request_id in self._told:
-            return next(iter(self._pending.snapshot()), None)
-        return call
-
-    def _note(self, notice: Notice) -> None:
+    def note(self, notice: Notice) -> None:
+        """It says something that is about no request. On the thread that reads."""
         match notice.name:
             case NoticeName.READY:
                 with self._lock:
@@ -444,7 +338,7 @@ class Worker:
                 rss = notice.data.get("rss")
                 self.memory_bytes = rss if isinstance(rss, int) else self.memory_bytes
             case NoticeName.PROTOCOL_ERROR:
-                self._reader.give_up(f"it could not read a frame of ours: {_short(notice.data)}")
+                self._give_up(f"it could not read a frame of ours: {_short(notice.data)}")
             case _:
                 logger.debug(
                     "worker {} says {}: {}", self.child_id, shown_name(notice.name), _short(notice.data)
@@ -458,7 +352,7 @@ class Worker:
             if self.state in (WorkerState.LOST, WorkerState.GONE):
                 return
             self.state = WorkerState.LOST
-        self._pending.close(even_if_busy=True)
+        self._intake.pending.close(even_if_busy=True)
         self.listener.worker_lost(self)
 
     # --- writing ---
@@ -468,10 +362,10 @@ class Worker:
         request_id: int | None = None
         try:
             told = b"".join(self._session.send(self._request_telling(definition)) for definition in news)
-            request_id = self._pending.add(call)
+            request_id = self._intake.pending.add(call)
             if request_id is None:
                 return False
-            frame = self._session.send(Request(request_id, call.command, call.args, _timeout_ms_of(call)))
+            frame = self._session.send(Request(request_id, call.command, call.args, call.remaining_ms()))
             call.account.open()
             call.reach(Progress.SENT)
             self._channel.write(told + frame if told else frame, wait_until=call.deadline if wait else None)
@@ -480,7 +374,7 @@ class Worker:
         except FrameTooLarge as error:
             return self._refuse(call, FrameTooLargeError(size=error.size, limit=error.limit))
         except (OSError, LocalProtocolError):
-            if self._pending.remove(request_id) is None:
+            if self._intake.pending.remove(request_id) is None:
                 return True  # whoever has taken a lost worker's calls has taken it, too, and ends it
             call.progress = Progress.NOT_SENT
             return False
@@ -488,28 +382,24 @@ class Worker:
 
     def _refuse(self, call: Call, error: Exception) -> bool:
         call.fail(error)
-        self._pending.remove(call.request_id)
+        self._intake.pending.remove(call.request_id)
         self.listener.worker_replied(self)
         return True
 
     def _tell(self, definition: Definition) -> None:
-        self._say_quietly(self._request_telling(definition))
+        self.say_quietly(self._request_telling(definition))
 
     def _request_telling(self, definition: Definition) -> Request:
-        request_id = self._pending.next_id()
-        self._told[request_id] = definition
+        request_id = self._intake.pending.next_id()
+        self._intake.told[request_id] = definition
         return Request(request_id, definition.command, definition.args)
 
-    def _say_quietly(self, message: Message) -> None:
+    def say_quietly(self, message: Message) -> None:
+        """The same; nothing happens when it is gone."""
         try:
             self.say(message)
         except (OSError, LocalProtocolError):
             return  # it is gone, and with it what this was about
-
-
-def _timeout_ms_of(call: Call) -> int | None:
-    left_s = call.remaining_s()
-    return None if left_s == math.inf else min(max(1, math.ceil(left_s * 1000)), MAX_TIMEOUT_MS)
 
 
 def _names_in(raw: Any) -> frozenset[str]:

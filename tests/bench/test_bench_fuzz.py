@@ -7,7 +7,7 @@ import pytest
 from benchmarks.fuzz import Campaign, run_campaign
 from benchmarks.fuzz.frames import vector_payloads
 from benchmarks.fuzz.mutation import Mutator
-from dspash.bridge.worker import Worker
+from dspash.bridge.intake import Intake
 from dspash_protocol import Fault
 
 
@@ -45,10 +45,10 @@ def test_frames_grow_from_every_vector() -> None:
 
 
 def test_defect_of_the_reader_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def take_fault(self: Worker, request_id: int, fault: Fault) -> None:
+    def take_fault(self: Intake, request_id: int, fault: Fault) -> None:
         raise KeyError(request_id)
 
-    monkeypatch.setattr(Worker, "_take_fault", take_fault)
+    monkeypatch.setattr(Intake, "_take_fault", take_fault)
     report = run_campaign(Campaign(seed=1, frames=2_000))
     assert any("KeyError" in violation for violation in report.violations)
     assert report.frames < 2_000
