@@ -1,4 +1,6 @@
-"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`."""
+"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`,
+`scripts/bench sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ from benchmarks.coders.kinds import CODERS
 from benchmarks.faults_run import run_faults
 from benchmarks.fuzz import Campaign
 from benchmarks.fuzz_run import run_fuzz
+from benchmarks.isolation import FULL_AMOUNTS, QUICK_AMOUNTS
 from benchmarks.measures.catalogue import MEASURES
 from benchmarks.peers.roster import CONTESTANTS
+from benchmarks.sandbox_run import run_sandbox
 from benchmarks.scale import FULL, QUICK
 from benchmarks.storm import Plan
 
@@ -88,6 +92,13 @@ def _interpreter(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _sandbox(given: argparse.Namespace) -> int:
+    run = run_sandbox(console=Console(stderr=True), amounts=QUICK_AMOUNTS if given.quick else FULL_AMOUNTS)
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -102,7 +113,7 @@ def _write_json(path: Path | None, report: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
-    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter")
+    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter|sandbox")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     shared.add_argument("--quick", action="store_true", help="show that it runs; too few samples to quote")
@@ -136,4 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     interpreter.add_argument("--peers", nargs="+", choices=CODERS, metavar="NAME", help=", ".join(CODERS))
     interpreter.set_defaults(run=_interpreter)
+
+    sandbox = commands.add_parser(
+        "sandbox", parents=[shared], help="what isolation costs: births, calls, memory, ends"
+    )
+    sandbox.set_defaults(run=_sandbox)
     return parser

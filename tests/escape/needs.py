@@ -146,6 +146,13 @@ def _page_cache() -> bool:
     return False
 
 
+def _cachestat() -> bool:
+    """Whether the kernel tells of the cached pages of files that one may only read."""
+    with open(os.__file__, "rb") as file:
+        room = (ctypes.c_uint64 * 5)()
+        return ctypes.CDLL(None).syscall(451, file.fileno(), (ctypes.c_uint64 * 2)(0, 4096), room, 0) == 0
+
+
 def _handles() -> bool:
     room = (ctypes.c_uint32 * 34)(128)
     libc = ctypes.CDLL(None)
@@ -176,7 +183,7 @@ _PROBES: Final[dict[Need, Callable[[], bool]]] = {
     Need.CGROUPFS: _cgroupfs,
     Need.LISTMOUNT: lambda: _calls(458, 458, None, None, 0, 0),
     Need.FUTEX2: lambda: _calls(454, 454, None, 0, 0, 0),
-    Need.CACHESTAT: lambda: _calls(451, 451, -1, None, None, 0),
+    Need.CACHESTAT: _cachestat,
     Need.KCMP: lambda: _calls(312, 272, os.getpid(), os.getpid(), 1, 0, 0),
     Need.PAGE_CACHE: _page_cache,
     Need.HANDLES: _handles,

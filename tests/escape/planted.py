@@ -10,6 +10,7 @@ import selectors
 import shutil
 import socket
 import sysconfig
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,8 +34,9 @@ class Garden:
     are looked at when somebody asks; the kernel keeps what came until then.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
+        # Straight below /tmp: the path of a socket may have 107 characters.
+        self.folder = folder = Path(tempfile.mkdtemp(prefix="garden-", dir="/tmp"))
         self.secrets = {kind: f"canary-{kind}-{secrets.token_hex(16)}" for kind in _KINDS}
         self.inheritable: tuple[int, ...] = ()
         self._files = folder / "host"
@@ -47,6 +49,7 @@ class Garden:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self._plant_files()
             self._plant_variables(undo)
             undo.callback(self._hang_up)

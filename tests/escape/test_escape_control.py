@@ -27,9 +27,9 @@ TRIES_OF_A_PAIR = 3  # what else the machine does is noise to them
 
 
 @pytest.fixture(scope="module")
-def garden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garden]:
+def garden() -> Iterator[Garden]:
     """One for all: each attempt has its own mark."""
-    with Garden(tmp_path_factory.mktemp("garden")) as planted:
+    with Garden() as planted:
         yield planted
 
 

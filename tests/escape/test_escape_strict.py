@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.serial, pytest.mark.bwrap]
 
 
 @pytest.fixture(scope="module")
-def garden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garden]:
-    with Garden(tmp_path_factory.mktemp("garden")) as planted:
+def garden() -> Iterator[Garden]:
+    with Garden() as planted:
         yield planted
 
 

@@ -407,8 +407,9 @@ NEIGHBOURS: Final = (
         """
         def attempt(planted):
             path = "/dev/full"
-            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode))
-            return True
+            before = os.stat(path)
+            os.chmod(path, stat.S_IMODE(before.st_mode))
+            return os.stat(path).st_ctime_ns != before.st_ctime_ns
         """,
         proof=Proof.SAID,
         needs=frozenset({Need.ROOT}),

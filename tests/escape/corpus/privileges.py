@@ -28,6 +28,8 @@ PRIVILEGES: Final = (
         def attempt(planted):
             open("closed", "w").close()
             os.chmod("closed", 0)
+            if stat.S_IMODE(os.stat("closed").st_mode):
+                raise PermissionError("its mode is as it was")
             return os.open("closed", os.O_RDWR) >= 0
         """,
         proof=Proof.SAID,
