@@ -18,7 +18,7 @@ from dspash.bridge.descendants import MARK
 from dspash.bridge.process import Group, Namespace, Process
 from dspash.bridge.stderr_tail import StderrTail
 from dspash.sandbox.containment import Containment
-from dspash.sandbox.reaper import reaped
+from dspash.sandbox.reaping import reaped
 from dspash.sandbox.sigchld import heeding_children
 
 __all__ = ["PARENT", "LaunchSpec", "end_unborn", "launch"]

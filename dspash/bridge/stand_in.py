@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dspash.bridge.mailbox import Mailbox
     from dspash.bridge.pump import Pump
 
-__all__ = ["StandIn"]
+__all__ = ["Fork", "StandIn"]
 
 AFTER_S: Final = 0.25  # when those that were just started no longer need the processor for themselves
 END_S: Final = 5.0  # from a SIGKILL to its zygote's word of it

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dspash.bridge.process import Process
     from dspash.bridge.pump import Pump
 
-__all__ = ["Starts"]
+__all__ = ["OnError", "OnFailed", "OnStarted", "Starts"]
 
 OnStarted: TypeAlias = "Callable[[Process | ForkedProcess, socket.socket], None]"
 OnFailed: TypeAlias = Callable[[Exception], None]

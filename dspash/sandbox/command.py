@@ -18,7 +18,7 @@ from dspash.sandbox.binds import Binds, find_binds
 from dspash.sandbox.bubblewrap import SCRATCH, View, account_files, bubblewrap_arguments
 from dspash.sandbox.containment import find_containment
 from dspash.sandbox.identity import Identity, sandbox_identity
-from dspash.sandbox.reaper import reaped
+from dspash.sandbox.reaping import reaped
 from dspash.sandbox.runtime import ask_runtime
 from dspash.sandbox.sigchld import heeding_children
 from dspash.sandbox.spec import ZygoteSpec

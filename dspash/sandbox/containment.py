@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dspash.sandbox.reaped_run import run_reaped
-from dspash.sandbox.reaper import reaped
+from dspash.sandbox.reaping import reaped, run_reaped
 
 __all__ = ["Containment", "ContainmentKind", "find_containment"]
 

@@ -17,7 +17,7 @@ from dspash.sandbox.command import binds_of, command_for
 from dspash.sandbox.containment import find_containment
 from dspash.sandbox.explanation import explain
 from dspash.sandbox.finding import Failed, Finding, Passed, Problem, Trial, refuse_early
-from dspash.sandbox.reaped_run import run_reaped
+from dspash.sandbox.reaping import run_reaped
 from dspash.sandbox.spec import ZygoteSpec
 from dspash.sandbox.system import System, read_system
 from dspash.sandbox.tier import Tier

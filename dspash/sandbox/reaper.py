@@ -16,9 +16,9 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-__all__ = ["main", "reaped"]
+__all__ = ["main"]
 
 FAILED = 125  # the exit status of wrappers whose command was never run
 SIGNALLED = 128  # plus the signal's number, as bubblewrap and shells have it
@@ -27,11 +27,6 @@ LOOK_S = 0.01  # between looks for children, should one of them be slow to die
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-
-
-def reaped(command: Sequence[str]) -> list[str]:
-    """The same command below a reaper that ends with this process. Start it from a thread that lives as long."""
-    return [sys.executable, "-I", "-S", "-B", __file__, str(os.getpid()), *command]
 
 
 def main(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dspash.sandbox.reaper import reaped
+from dspash.sandbox.reaping import reaped
 from tests.leaks import wait_until
 
 BOUND_S = 10.0

@@ -18,8 +18,6 @@ from dspash_worker.parent import die_with_parent
 if TYPE_CHECKING:
     from dspash_worker.zygote.nest import Nests
 
-__all__: list[str] = []
-
 _UNFIT: Final = 6
 """Exit status of a zygote that found itself with more threads than one: what they held would be held in every fork."""
 

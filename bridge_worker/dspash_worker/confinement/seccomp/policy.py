@@ -15,6 +15,7 @@ __all__ = [
     "Check",
     "Policy",
     "Rule",
+    "Verdict",
     "has_no_bits",
     "is_null",
     "is_one_of",

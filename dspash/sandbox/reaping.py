@@ -1,11 +1,20 @@
-"""Reaped run: one command below a reaper, from its start to its end, within a bound."""
+"""Reaping: commands below a reaper, of which nothing is left behind."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
-__all__ = ["run_reaped"]
+from dspash.sandbox import reaper
+
+__all__ = ["reaped", "run_reaped"]
+
+
+def reaped(command: Sequence[str]) -> list[str]:
+    """The same command below a reaper that ends with this process. Start it from a thread that lives as long."""
+    return [sys.executable, "-I", "-S", "-B", reaper.__file__, str(os.getpid()), *command]
 
 
 def run_reaped(
