@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import dspash
+from dspash.bridge.nursery import NoZygoteError, Nursery
 from dspash.interpreter.foundry import close_shared
 from dspash.sandbox import Tier
 from tests.leaks import no_leaks, wait_until
@@ -185,3 +186,26 @@ def test_it_works_for_an_ordinary_user_in_every_tier(tmp_path: Path, sandbox: st
     told = run_as_ordinary_user(code, make_home(tmp_path)).split()
     layers = Tier(sandbox).layers if sandbox != "process" else set[str]()
     assert told == ["42", *sorted(layers)]
+
+
+def test_where_there_is_no_zygote_only_an_interpreter_without_sandbox_can_be_had(
+    interpreter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spawn(_nursery: Nursery, _spec: Any, _plan: Any, _on_started: Any, on_failed: Any) -> None:
+        on_failed(NoZygoteError("this system cannot fork"))
+
+    monkeypatch.setattr(Nursery, "spawn", spawn)
+    assert interpreter(sandbox="process").execute("6 * 7") == 42
+    with pytest.raises(dspash.CodeInterpreterError, match="this system cannot fork"):
+        interpreter().start()
+
+
+def test_many_interpreters_one_after_the_other_leave_nothing(interpreter: Any) -> None:
+    interpreter().execute("1")
+    own = psutil.Process()
+    descriptors, threads = own.num_fds(), own.num_threads()
+    for _ in range(30):
+        with dspash.Interpreter() as made:
+            assert made.execute("1 + 1") == 2
+    wait_until(lambda: own.num_fds() <= descriptors, "descriptors to be let go of")
+    wait_until(lambda: own.num_threads() <= threads, "threads to be let go of")
