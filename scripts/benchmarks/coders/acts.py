@@ -90,6 +90,7 @@ def _variable(coder: Coder, count: int, size: int) -> list[float]:
 
 def _memory(coder: Coder, count: int) -> float:
     """What one further interpreter takes, in bytes: shared pages counted in proportion, this process included."""
+    coder.close()  # a pool may hold workers from before, which would cost nothing now
     sessions = [coder.open()]
     try:
         sessions[0].execute(_SCALAR[0], {})
