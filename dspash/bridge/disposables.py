@@ -319,7 +319,9 @@ class Disposables:
             definitions=self._nothing,
             max_frame=cell.frame_bytes,
             worker_max_frame=cell.plan.options.max_frame,
-            budget=StreamBudget(frames=BOOT_FRAMES, output_bytes=BOOT_OUTPUT_BYTES),
+            budget=StreamBudget(
+                frames=BOOT_FRAMES, output_bytes=BOOT_OUTPUT_BYTES, frame_bytes=cell.frame_bytes
+            ),
         )
         self._burials.add(worker)
         self._cells[worker] = cell

@@ -27,6 +27,7 @@ class Limit(StrEnum):
     FRAMES = "frames"
     FRAME_TIME = "frame_time"
     RATE = "rate"
+    READING = "reading"
     OUTPUT = "output"
     LM_CALLS = "lm_calls"
     LM_TOKENS = "lm_tokens"
@@ -46,6 +47,7 @@ _UNITS: Final[dict[Limit, tuple[str, str]]] = {
     Limit.FRAMES: ("frames", "frames"),
     Limit.FRAME_TIME: ("s", ""),
     Limit.RATE: ("frames/s", ""),
+    Limit.READING: ("s", "frame_mb"),
     Limit.OUTPUT: ("MiB", "output_mb"),
     Limit.LM_CALLS: ("calls", "lm_calls"),
     Limit.LM_TOKENS: ("tokens", "lm_tokens"),

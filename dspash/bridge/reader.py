@@ -215,9 +215,12 @@ class Reader:
                 if self._over:
                     return
                 piece = view[start : start + SLICE_BYTES]
+                began = time.thread_time()
                 messages = self._session.receive(piece)
+                reading_s = time.thread_time() - began
+                mid_frame = self._session.is_mid_frame
                 try:
-                    budget.take(len(piece), len(messages), mid_frame=self._session.is_mid_frame)
+                    budget.take(len(piece), len(messages), mid_frame=mid_frame, reading_s=reading_s)
                 except LimitOverrun as error:
                     self._on_overrun(error.overrun)
                     return

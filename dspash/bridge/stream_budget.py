@@ -16,6 +16,11 @@ SLICE_BYTES: Final = 4096
 FRAME_TIME_S: Final = 5.0  # to finish a frame that was begun
 FRAMES_PER_S: Final = 10_000.0  # sustained; a burst of as many is free
 BYTES_PER_S: Final = 64.0 * 1024 * 1024  # likewise
+READING_S: Final = 2.0
+"""CPU time that reading a worker may cost the host, for each MiB of its longest frame. A frame of a million empty lists
+takes half a second, in which the thread that reads hears nobody else; one of text takes some ms."""
+
+READING_SHARE: Final = 0.1  # of a core, on which as much is free again
 _MIB: Final = 1024 * 1024
 
 
@@ -26,7 +31,12 @@ class StreamBudget:
     """
 
     def __init__(
-        self, *, frames: int, output_bytes: int, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        frames: int,
+        output_bytes: int,
+        frame_bytes: int = _MIB,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.frames_left = frames
         self._frames = frames
@@ -35,6 +45,7 @@ class StreamBudget:
         self._clock = clock
         self._frame_credit = FRAMES_PER_S
         self._byte_credit = BYTES_PER_S
+        self._most_reading_s = self._reading_credit_s = READING_S * max(1.0, frame_bytes / _MIB)
         self._filled_at = clock()
         self._mid_frame_since: float | None = None
 
@@ -52,13 +63,17 @@ class StreamBudget:
         self._frames += frames
         self.frames_left += frames
 
-    def take(self, size: int, frames: int, *, mid_frame: bool) -> None:
-        """It has sent `size` bytes, which completed `frames` frames, and possibly begun another."""
+    def take(self, size: int, frames: int, *, mid_frame: bool, reading_s: float = 0.0) -> None:
+        """It has sent `size` bytes, which completed `frames` frames, and possibly begun another; to read them took
+        `reading_s` of CPU time.
+        """
         now = self._clock()
         passed_s = now - self._filled_at
         self._filled_at = now
         self._frame_credit = min(FRAMES_PER_S, self._frame_credit + passed_s * FRAMES_PER_S) - frames
         self._byte_credit = min(BYTES_PER_S, self._byte_credit + passed_s * BYTES_PER_S) - size
+        earned_s = self._reading_credit_s + passed_s * READING_SHARE
+        self._reading_credit_s = min(self._most_reading_s, earned_s) - reading_s
         self.frames_left -= frames
         if frames or not mid_frame or self._mid_frame_since is None:
             self._mid_frame_since = now if mid_frame else None
@@ -66,6 +81,9 @@ class StreamBudget:
             raise LimitOverrun(Overrun(Limit.FRAMES, self._frames - self.frames_left, self._frames))
         if self._frame_credit < 0 or self._byte_credit < 0:
             raise LimitOverrun(Overrun(Limit.RATE, None, FRAMES_PER_S))
+        if self._reading_credit_s < 0:
+            used_s = self._most_reading_s - self._reading_credit_s
+            raise LimitOverrun(Overrun(Limit.READING, used_s, self._most_reading_s))
 
     def printed(self, total_bytes: int) -> None:
         """It has printed `total_bytes` in its life."""

@@ -160,6 +160,21 @@ DEEDS: Final = (
         LIMIT,
         "frame_time",
     ),
+    Deed(
+        "frames_that_are_hard_to_read",
+        """
+        bomb = frame(b"\\x82\\xa6notice\\xa1x\\xa4data\\x81\\xa1a\\xdd\\x00\\x0f\\x00\\x00" + b"\\x90" * 0xF0000)
+        for _ in range(200):
+            rest = memoryview(bomb)
+            while rest:
+                try:
+                    rest = rest[os.write(CHANNEL, rest):]
+                except BlockingIOError:
+                    time.sleep(0.001)
+        """,
+        LIMIT,
+        "reading",
+    ),
     Deed("exit", "os._exit(0)", LOST, "exited"),
     Deed(
         "crash", "os.kill(os.getpid(), signal.SIGSEGV)\nimport ctypes; ctypes.string_at(0)", LOST, "SIGSEGV"
