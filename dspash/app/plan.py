@@ -118,7 +118,7 @@ class Planner:
         choice = choose_sandbox(
             self._sandbox_defaults, is_text="cls" not in given, inherited=_inherited(parts), **sandbox
         )
-        if choice is not None:
+        if choice is not None and len(choice.models) > 1:  # more than the app's own, which it has anyway
             create["lms"] = self._sandbox_defaults.describe(choice.models)
         return Plan(Program(self._app, name, create, parts=parts, sandbox=choice), described)
 

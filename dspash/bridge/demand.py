@@ -41,7 +41,7 @@ class Demand:
         """How many should be ready: what arrives while they are replaced, and one; none after IDLE_S of quiet."""
         if now - self._at > IDLE_S:
             return 0
-        return min(most, 1 + math.ceil(_HEADROOM * self.rate(now) * self._birth_s))
+        return min(most, 1 + round(_HEADROOM * self.rate(now) * self._birth_s))
 
     def _remembered(self, now: float) -> float:
         return self._arrivals * math.exp((self._at - now) / MEMORY_S) if self._arrivals else 0.0

@@ -17,10 +17,6 @@ __all__ = ["rehearsal"]
 _ID: Final = "rehearsal"
 _SOURCE: Final = """
 class Rehearsal(dspy.Module):
-    def __init__(self):
-        super().__init__()
-        self.answer = dspy.Predict("question -> answer")
-
     def forward(self, question):
         return dspy.Prediction(answer=question)
 """
