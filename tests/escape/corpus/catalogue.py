@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.escape.attempt import Attempt
 from tests.escape.corpus.files import FILES
+from tests.escape.corpus.hints import HINTS
 from tests.escape.corpus.interpreter import INTERPRETER
 from tests.escape.corpus.kernel import KERNEL
 from tests.escape.corpus.neighbours import NEIGHBOURS
@@ -30,6 +31,7 @@ CATEGORIES: Final[dict[str, tuple[Attempt, ...]]] = {
     "resources": RESOURCES,
     "neighbours": NEIGHBOURS,
     "pages": PAGES,
+    "hints": HINTS,
     "interpreter": INTERPRETER,
     "protocol": PROTOCOL,
     "output": OUTPUT,
