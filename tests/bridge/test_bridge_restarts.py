@@ -128,7 +128,7 @@ def test_whatever_keeps_a_worker_from_starting_is_told_to_those_who_wait(
     open_bridge: OpenBridge, zygote: bool
 ) -> None:
     host = open_bridge(environment={"ODD": "\ud800"}, zygote=zygote, backoff=Backoff(base_s=0.001))
-    with pytest.raises(SupervisorGaveUpError, match="could not be spawned: .* encode character"):
+    with pytest.raises(SupervisorGaveUpError, match=r"could not be spawned: .* encode character"):
         host.call("ping", timeout_s=3600)
 
 
