@@ -1,5 +1,5 @@
 """Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`,
-`scripts/bench sandbox`.
+`scripts/bench sandbox`, `scripts/bench soak`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from benchmarks.measures.catalogue import MEASURES
 from benchmarks.peers.roster import CONTESTANTS
 from benchmarks.sandbox_run import run_sandbox
 from benchmarks.scale import FULL, QUICK
+from benchmarks.soak import Soak
+from benchmarks.soak_run import run_soak_and_judge
 from benchmarks.storm import Plan
 
 __all__ = ["main"]
@@ -32,6 +34,8 @@ _STEPS: Final = 10_000
 _QUICK_STEPS: Final = 300
 _FRAMES: Final = 1_000_000
 _QUICK_FRAMES: Final = 10_000
+_CALLS: Final = 5_000
+_QUICK_CALLS: Final = 200
 _ROUNDS: Final = 6
 _QUICK_ROUNDS: Final = 1
 _LEAK_CALLS: Final = 20_000
@@ -99,6 +103,16 @@ def _sandbox(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _soak(given: argparse.Namespace) -> int:
+    calls = given.calls or (_QUICK_CALLS if given.quick else _CALLS)
+    run = run_soak_and_judge(
+        console=Console(stderr=True), soak=Soak(seed=given.seed, calls=calls, tier=given.tier)
+    )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -113,7 +127,7 @@ def _write_json(path: Path | None, report: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
-    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter|sandbox")
+    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter|sandbox|soak")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     shared.add_argument("--quick", action="store_true", help="show that it runs; too few samples to quote")
@@ -152,4 +166,10 @@ def _parser() -> argparse.ArgumentParser:
         "sandbox", parents=[shared], help="what isolation costs: births, calls, memory, ends"
     )
     sandbox.set_defaults(run=_sandbox)
+
+    soak = commands.add_parser("soak", parents=[shared], help="sandboxed calls, many of which do their worst")
+    soak.add_argument("--seed", type=int, default=1, help="the same seed draws the same calls (1)")
+    soak.add_argument("--calls", type=int, help=f"to be made ({_CALLS})")
+    soak.add_argument("--tier", default="strict", help="of the sandbox (strict)")
+    soak.set_defaults(run=_soak)
     return parser
