@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = ["Isolation", "Usage"]
@@ -22,6 +23,22 @@ class Usage:
     lm_calls: int = 0
     lm_tokens: int = 0
     tool_calls: int = 0
+
+    @classmethod
+    def total(cls, usages: Iterable[Usage]) -> Usage:
+        """What several calls have used together, their times added up; of peaks, the highest."""
+        found = list(usages)
+        cpu = [usage.cpu_s for usage in found if usage.cpu_s is not None]
+        peaks = [usage.peak_memory_bytes for usage in found if usage.peak_memory_bytes is not None]
+        return cls(
+            wall_s=sum(usage.wall_s for usage in found),
+            lm_wait_s=sum(usage.lm_wait_s for usage in found),
+            cpu_s=sum(cpu) if cpu else None,
+            peak_memory_bytes=max(peaks, default=None),
+            lm_calls=sum(usage.lm_calls for usage in found),
+            lm_tokens=sum(usage.lm_tokens for usage in found),
+            tool_calls=sum(usage.tool_calls for usage in found),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,8 +363,8 @@ class App:
         teacher: Runnable | None,
         terms: JobTerms,
     ) -> R:
-        answer = self._jobs.optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
-        improved = self._define(self._planner.improved(runnable, answer))
+        answer, usage = self._jobs.optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
+        improved = self._define(self._planner.improved(runnable, answer, usage))
         try:
             self.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
         except BaseException:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from dspash.app.answers import list_of, map_of, number_of
 from dspash.app.prediction import Prediction
 from dspash.bridge import Call
 from dspash.errors import ProtocolError
+from dspash.usage import Isolation, Usage
 
 __all__ = ["CHUNK_MOST", "Evaluation", "ExampleResult", "OnProgress", "evaluate_in_chunks", "split_evenly"]
 
@@ -31,17 +32,23 @@ class ExampleResult:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`score` is the mean over all examples, failures counting as 0; `correct` counts scores of 1 and more."""
+    """`score` is the mean over all examples, failures counting as 0; `correct` counts scores of 1 and more.
+
+    `usage` is what all of its calls have used together; `isolation` says how they were kept apart, where they were.
+    """
 
     score: float
     total: int
     correct: int
     failed: int
     results: tuple[ExampleResult, ...]
+    usage: Usage = field(default_factory=Usage, repr=False)
+    isolation: Isolation | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, results: Iterable[ExampleResult]) -> Evaluation:
-        """Sum up, in the order of the examples."""
+    def of(cls, results: Iterable[ExampleResult], calls: Iterable[Call] = ()) -> Evaluation:
+        """Sum up, in the order of the examples; `calls` are those that were made for it."""
+        made = tuple(calls)
         ordered = tuple(sorted(results, key=lambda result: result.index))
         total = len(ordered)
         return cls(
@@ -50,6 +57,8 @@ class Evaluation:
             correct=sum(result.score >= 1.0 for result in ordered),
             failed=sum(result.error is not None for result in ordered),
             results=ordered,
+            usage=Usage.total(call.usage for call in made),
+            isolation=next((call.isolation for call in made), None),
         )
 
 
@@ -62,16 +71,17 @@ def evaluate_in_chunks(
 ) -> Evaluation:
     """Cut `devset` for `among` calls at a time, make each by `call_for` and gather their answers as they come."""
     chunks = split_evenly(len(devset), among=among)
-    calls: dict[Future[Any], range] = {
-        call_for([devset[index] for index in chunk]).future: chunk for chunk in chunks
+    calls = [call_for([devset[index] for index in chunk]) for chunk in chunks]
+    chunk_of: dict[Future[Any], range] = {
+        call.future: chunk for call, chunk in zip(calls, chunks, strict=True)
     }
     results: list[ExampleResult] = []
-    for future in as_completed(calls):
-        results += _read_results(future.result(), calls[future])
+    for future in as_completed(chunk_of):
+        results += _read_results(future.result(), chunk_of[future])
         if on_progress is not None:
             score = sum(result.score for result in results) / len(results)
             on_progress({"done": len(results), "total": len(devset), "score": score})
-    return Evaluation.of(results)
+    return Evaluation.of(results, calls)
 
 
 def split_evenly(count: int, *, among: int) -> list[range]:

@@ -18,6 +18,7 @@ from dspash.app.stream import Stream
 from dspash.bridge import Call
 from dspash.errors import ConfigurationError, InvalidInputError
 from dspash.sandbox import Limits
+from dspash.usage import Usage
 from dspash_protocol import Command, EventKind
 
 __all__ = ["Examples", "JobTerms", "Jobs", "cancellable", "optimizer_settings", "read_examples"]
@@ -87,8 +88,8 @@ class Jobs:
         *,
         teacher: Runnable | None,
         terms: JobTerms,
-    ) -> Mapping[str, Any]:
-        """Have a worker improve `runnable`; `settings` are the request's own. Returns its answer."""
+    ) -> tuple[Any, Usage]:
+        """Have a worker improve `runnable`; `settings` are the request's own. Returns its answer, and what that used."""
         events: Stream[Any] = Stream(EventKind.PROGRESS, _as_it_is, _result_as_it_is)
         with self._metrics.lent(metric) as wire_metric:
             args = {**runnable.reference, **settings, "metric": wire_metric}
@@ -115,12 +116,12 @@ class Jobs:
                     if terms.on_progress is not None:
                         terms.on_progress(event)
                 try:
-                    answer: Mapping[str, Any] = call.wait()
+                    answer: Any = call.wait()
                 except InvalidInputError as error:
                     if error.path == "$.as":
                         raise _bound_to_a_worker(str(settings["optimizer"])) from None
                     raise
-                return answer
+                return answer, call.usage
 
 
 async def cancellable(work: Callable[[CallGroup], T]) -> T:

@@ -14,6 +14,7 @@ from dspash.app.runnable import Module, Program, Runnable
 from dspash.app.sandbox_choice import SandboxChoice, SandboxDefaults, choose_sandbox
 from dspash.app.tools import Tool, Toolbox, tool_of
 from dspash.errors import ConfigurationError
+from dspash.usage import Usage
 
 if TYPE_CHECKING:
     from dspash.app.app import App
@@ -122,7 +123,7 @@ class Planner:
             create["lms"] = self._sandbox_defaults.describe(choice.models)
         return Plan(Program(self._app, name, create, parts=parts, sandbox=choice), described)
 
-    def improved(self, runnable: R, answer: Any) -> Plan[R]:
+    def improved(self, runnable: R, answer: Any, usage: Usage) -> Plan[R]:
         """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state.
 
         Raises ProtocolError for an answer that is none.
@@ -140,6 +141,7 @@ class Planner:
             state=map_of(learned.get("state"), "the learned state"),
             score=None if score is None else number_of(score, "the score"),
             candidates=tuple(map_of(candidate, "a candidate") for candidate in candidates),
+            usage=usage,
         )
         return Plan(improved, self._toolbox.of(runnable.id))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dspash.app.prediction import Prediction
 from dspash.app.sandbox_choice import SandboxChoice
 from dspash.app.stream import Stream
+from dspash.usage import Usage
 from dspash_protocol import Command
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Runnable:
     """Something that can be called. It holds no process: any worker can serve it, also one that starts later.
 
     `create` is the request that defines it, `state` what an optimizer has learned for it, if any; `score` is what the
-    optimizer reached on its training set, and `candidates` what it tried. `parts` are the modules it is made of.
+    optimizer reached on its training set, `candidates` what it tried, and `usage` what that has used. `parts` are the modules it is made of.
     `sandbox` says how its calls are sandboxed; None: they run in the app's own workers.
     """
 
@@ -41,6 +42,7 @@ class Runnable:
     state: Mapping[str, Any] | None = field(default=None, repr=False)
     score: float | None = None
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    usage: Usage | None = field(default=None, repr=False)
     parts: tuple[Runnable, ...] = field(default=(), repr=False)
     sandbox: SandboxChoice | None = field(default=None, repr=False)
 

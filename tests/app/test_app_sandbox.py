@@ -119,8 +119,12 @@ def test_it_is_evaluated_improved_and_streamed_like_any(app: dspash.App) -> None
     program = app.program("Judged", source=QA)
     before = app.evaluate(program, DEVSET, metric="f1_score")
     assert (before.total, before.failed) == (20, 0)
+    assert before.usage.lm_calls == 20
+    assert before.isolation is not None
     better = app.optimize(program, DEVSET[:4], metric="f1_score", optimizer="labeled_fewshot", k=2)
     assert better.sandbox is not None
+    assert better.usage is not None
+    assert better.usage.lm_calls >= 4
     assert better(question="Who?").isolation is not None
     *tokens, last = list(better.stream(question="Who?"))
     assert isinstance(last, dspash.Prediction)
