@@ -35,6 +35,7 @@ class Burials:
         self._mailbox = mailbox
         self._on_gone = on_gone
         self._alive: list[Worker] = []
+        self._lost: set[Worker] = set()  # of these, those whose pipe has ended
 
     def __repr__(self) -> str:
         return f"<Burials alive={len(self._alive)}>"
@@ -47,11 +48,15 @@ class Burials:
     def add(self, worker: Worker) -> None:
         """It has just been started."""
         self._alive.append(worker)
+        worker.process.when_reaped(
+            functools.partial(self._mailbox.cast, functools.partial(self._bury_if_lost, worker))
+        )
 
     def lost(self, worker: Worker) -> None:
         """Its pipe has ended; its process follows, or is helped to."""
         if worker.why is not None:
             worker.process.kill()
+        self._lost.add(worker)
         now = time.monotonic()
         self._await_end(worker, DYING_LOOK_S, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
 
@@ -73,6 +78,8 @@ class Burials:
     def _await_end(self, worker: Worker, look_s: float, *, kill_at: float, bury_at: float) -> None:
         """Wait for the process to be reaped, in steps; kill it when that takes too long."""
         now = time.monotonic()
+        if worker not in self._lost:
+            return  # it was told before this look
         if worker.process.poll() is not None or now >= bury_at:
             self._bury(worker)
             return
@@ -82,8 +89,14 @@ class Burials:
         again = functools.partial(self._await_end, worker, following_s, kill_at=kill_at, bury_at=bury_at)
         self._mailbox.cast_after(look_s, again)
 
+    def _bury_if_lost(self, worker: Worker) -> None:
+        """Its process was reaped. What it said before is all heard once its pipe has ended, too."""
+        if worker in self._lost:
+            self._bury(worker)
+
     def _bury(self, worker: Worker) -> None:
         """The process has ended: hear its last words, and let go of what it held."""
+        self._lost.discard(worker)
         if worker in self._alive:
             self._alive.remove(worker)
             gone = functools.partial(self._on_gone, worker)

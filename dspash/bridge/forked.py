@@ -53,6 +53,7 @@ class ForkedProcess:
         self._has_ended = threading.Event()
         self._is_closed = False
         self._on_end: Callable[[], None] | None = None
+        self._on_reaped: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -86,8 +87,9 @@ class ForkedProcess:
             self._end = end
         self._signal()  # what its namespace still holds; and itself, should its zygote have gone before it
         self._has_ended.set()
-        if self._on_end is not None:
-            self._on_end()
+        for tell in (self._on_end, self._on_reaped):
+            if tell is not None:
+                tell()
 
     # --- what its owner does ---
 
@@ -96,6 +98,10 @@ class ForkedProcess:
         self._on_end = on_end
         if self._end is not None:
             pump.run(on_end)
+
+    def when_reaped(self, then: Callable[[], None]) -> None:
+        """Have `then` called, on the pump's thread, once it can be told how it ended. Before it has."""
+        self._on_reaped = then
 
     def unwatch(self, pump: Pump) -> None:
         """Have nothing called any more, and let the pump forget its descriptor. On the pump's thread."""

@@ -135,6 +135,9 @@ class Process:
         """Have nothing called any more. On the pump's thread."""
         pump.unwatch(self.fileno())
 
+    def when_reaped(self, then: Callable[[], None]) -> None:
+        """Nobody tells: that it was reaped is to be looked for."""
+
     def runs(self) -> bool:
         """Whether it still runs."""
         return self.poll() is None

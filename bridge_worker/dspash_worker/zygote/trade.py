@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import select
 from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -21,6 +22,8 @@ _WORK_OF_SCRIPTS: Final = (
     " pathlib random re statistics string textwrap threading typing"
 )
 """What code that a model writes imports most; it is there already, for a few hundred KiB that all forks share."""
+
+_ALONE_MS: Final = 20
 
 
 class Trade(StrEnum):
@@ -45,7 +48,20 @@ def _learn_programs() -> Serve:
 
     warm()
     keep_large_blocks()
-    return lambda pipes, options, layers: run(pipes, options, domain, layers=layers)
+
+    def serve(pipes: Pipes, options: Options, layers: Collection[str]) -> ExitCode:
+        if not layers and _is_left_alone(pipes):
+            warm()  # it is to stand by: what it touches now, and so copies, it need not copy when it is wanted
+        return run(pipes, options, domain, layers=layers)
+
+    return serve
+
+
+def _is_left_alone(pipes: Pipes) -> bool:
+    """Whether its host has nothing to say to it for a while."""
+    arrived = select.poll()
+    arrived.register(pipes.reading, select.POLLIN)
+    return not arrived.poll(_ALONE_MS)
 
 
 def _learn_interpreter() -> Serve:
