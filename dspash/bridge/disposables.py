@@ -14,10 +14,11 @@ from loguru import logger
 
 from dspash.bridge.admission import Admission
 from dspash.bridge.burial import Burials
-from dspash.bridge.call import Call, CallOptions
+from dspash.bridge.call import Call
 from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
+from dspash.bridge.greeting import greet
 from dspash.bridge.memory_groups import MemoryGroups
 from dspash.bridge.rehearsal import rehearsal
 from dspash.bridge.sandboxed import Sandboxed
@@ -29,11 +30,9 @@ from dspash.bridge.worker import Worker
 from dspash.bridge.worker_state import WorkerState
 from dspash.errors import BridgeError, DspashError, OverloadedError, WorkerLostError
 from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner
-from dspash_protocol import PROTOCOL_VERSION, Command, ReverseCommand
+from dspash_protocol import ReverseCommand
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from dspash.bridge.ask import Ask
     from dspash.bridge.ask_server import AskServer
     from dspash.bridge.births import Births
@@ -327,25 +326,11 @@ class Disposables:
         self._cells[worker] = cell
         self._asked_at[worker] = asked_at
         worker.watch()
-        hello = Call(Command.HELLO, self._hello_args(cell), CallOptions(self._boot_timeout_s))
-        hello.future.add_done_callback(functools.partial(self._after_hello, worker))
-        worker.greet(hello)
+        # No heartbeats: it is looked at from outside.
+        greet(worker, max_frame=cell.frame_bytes, heartbeat_s=0, timeout_s=self._boot_timeout_s)
         if self._closed:
             self._burials.kill_all((worker,))
         self._mailbox.cast_after(self._boot_timeout_s, functools.partial(self._expire_boot, worker))
-
-    def _hello_args(self, cell: Cell) -> dict[str, object]:
-        return {
-            "protocol": PROTOCOL_VERSION,
-            "features": ["events", "reverse", "cancel"],
-            "max_frame": cell.frame_bytes,
-            "heartbeat_s": 0,  # it is looked at from outside
-        }
-
-    def _after_hello(self, worker: Worker, answered: Future[object]) -> None:
-        error = answered.exception()
-        if error is not None and worker.state is WorkerState.BOOTING:
-            worker.kill(StartFailed(f"it refused the handshake: {error}"))
 
     def _expire_boot(self, worker: Worker) -> None:
         if worker.state is WorkerState.BOOTING:

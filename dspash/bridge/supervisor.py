@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import random
 import time
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from loguru import logger
 
 from dspash.bridge.burial import Burials
-from dspash.bridge.call import Call, CallOptions
+from dspash.bridge.call import Call
 from dspash.bridge.checkup import Checkup
+from dspash.bridge.greeting import greet
 from dspash.bridge.listener import Listener
+from dspash.bridge.scarcity import wait_after
 from dspash.bridge.starts import Starts
 from dspash.bridge.worker import Worker
 from dspash.bridge.worker_state import WorkerState
@@ -38,11 +39,10 @@ from dspash.supervision import (
     recycle,
     stop_order,
 )
-from dspash_protocol import PROTOCOL_VERSION, Command
+from dspash_protocol import Command
 
 if TYPE_CHECKING:
     import socket
-    from concurrent.futures import Future
 
     from dspash.bridge.definitions import Definitions
     from dspash.bridge.forked import ForkedProcess
@@ -60,15 +60,6 @@ LOOK_S: Final = 1.0  # between looks at the workers' health, at most
 SHORTEST_LOOK_S: Final = 0.05
 DRAIN_LOOK_S: Final = 0.02  # between looks whether a worker's last calls have ended
 LEAVING_S: Final = 1.0  # what a worker may take to end once it was told to, with nothing left to do
-SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
-SCARCE_WAITS_S: Final = (
-    0.1,
-    0.2,
-    0.4,
-    0.8,
-    1.6,
-    3.2,
-)  # what the machine lacks for a moment is worth waiting for
 RECYCLE_AGAIN_S: Final = 30.0  # after a successor that did not come up
 
 
@@ -253,10 +244,9 @@ class Supervisor:
             self._present[child_id] = worker
 
         def fail(error: Exception) -> None:
-            if isinstance(error, OSError) and error.errno in SCARCE and tries < len(SCARCE_WAITS_S):
+            if (wait_s := wait_after(error, tries)) is not None:
                 logger.warning("worker {} waits to be started: {}", child_id, error)
-                again = functools.partial(self._start_child, child_id, tries + 1)
-                self._mailbox.cast_after(SCARCE_WAITS_S[tries], again)
+                self._mailbox.cast_after(wait_s, functools.partial(self._start_child, child_id, tries + 1))
                 return
             self._generations[child_id] = generation = self._generations.get(child_id, 0) + 1
             failure = StartFailed(f"it could not be spawned: {error}")
@@ -313,25 +303,14 @@ class Supervisor:
         )
         self._burials.add(worker)
         worker.watch()
-        worker.greet(self._hello(worker))
-        return worker
-
-    def _hello(self, worker: Worker) -> Call:
         liveness = self._options.liveness
-        args = {
-            "protocol": PROTOCOL_VERSION,
-            "features": ["events", "reverse", "cancel"],
-            "max_frame": self._options.max_frame,
-            "heartbeat_s": liveness.heartbeat_s,
-        }
-        hello = Call(Command.HELLO, args, CallOptions(timeout_s=liveness.boot_timeout_s))
-        hello.future.add_done_callback(functools.partial(self._after_hello, worker))
-        return hello
-
-    def _after_hello(self, worker: Worker, answered: Future[object]) -> None:
-        error = answered.exception()
-        if error is not None and worker.state is WorkerState.BOOTING:
-            worker.kill(StartFailed(f"it refused the handshake: {error}"))
+        greet(
+            worker,
+            max_frame=self._options.max_frame,
+            heartbeat_s=liveness.heartbeat_s,
+            timeout_s=liveness.boot_timeout_s,
+        )
+        return worker
 
     # --- watching ---
 

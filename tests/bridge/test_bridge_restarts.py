@@ -206,7 +206,7 @@ def test_a_restart_without_descriptors_waits_for_some(
 def test_when_descriptors_stay_scarce_callers_are_told(
     open_bridge: OpenBridge, few_descriptors: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dspash.bridge.supervisor.SCARCE_WAITS_S", (0.001, 0.002))
+    monkeypatch.setattr("dspash.bridge.scarcity.WAITS_S", (0.001, 0.002))
     host = open_bridge(backoff=Backoff(base_s=0.001), intensity=Intensity(max_restarts=2))
     host.call("ping")
     few_descriptors()
