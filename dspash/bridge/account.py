@@ -53,11 +53,6 @@ class Account:
                 self._ended_at = time.monotonic()
 
     @property
-    def waits_for_lm(self) -> bool:
-        """Whether a request to a model is open."""
-        return self._lm_open > 0
-
-    @property
     def wall_s(self) -> float:
         """Seconds since it was sent, or from that to its end; 0 when it was not."""
         return 0.0 if self._sent_at is None else self._now() - self._sent_at

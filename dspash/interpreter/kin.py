@@ -14,14 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from dspash.errors import CodeExecutionError, CodeInterpreterError
 
-__all__ = [
-    "FinalOutput",
-    "execution_error",
-    "final_output",
-    "interpreter_error",
-    "is_interpreter_error",
-    "observed",
-]
+__all__ = ["FinalOutput", "execution_error", "final_output", "interpreter_error", "observed"]
 
 _INTERFACE: Final = "dspy.primitives.code_interpreter"
 _CALLBACKS: Final = "dspy.utils.callback"
@@ -62,12 +55,6 @@ def execution_error(message: str) -> CodeExecutionError:
 def interpreter_error(message: str) -> CodeInterpreterError:
     """The error for anything that the code cannot mend."""
     return _kin(CodeInterpreterError)(message)
-
-
-def is_interpreter_error(error: BaseException) -> bool:
-    """Whether an error is one of these, ours or DSPy's."""
-    theirs = _theirs("CodeInterpreterError")
-    return isinstance(error, CodeInterpreterError) or (theirs is not None and isinstance(error, theirs))
 
 
 def observed(method: Callable[P, R]) -> Callable[P, R]:

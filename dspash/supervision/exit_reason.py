@@ -168,7 +168,6 @@ class RecycleCause(StrEnum):
     CALLS = "calls"
     AGE = "age"
     MEMORY = "memory"
-    REQUESTED = "requested"
 
 
 @dataclass(frozen=True, slots=True)

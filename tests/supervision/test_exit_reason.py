@@ -56,7 +56,7 @@ DESCRIPTIONS: list[tuple[ExitReason, bool, str]] = [
         "was killed because 'forward' went on for 2 s after its end was asked for",
     ),
     (Recycled(RecycleCause.CALLS, "9 calls, limit 9"), True, "was recycled (9 calls, limit 9)"),
-    (Recycled(RecycleCause.REQUESTED), True, "was recycled (requested)"),
+    (Recycled(RecycleCause.AGE), True, "was recycled (age)"),
     (StoppedByOwner(), True, "was stopped by its owner"),
 ]
 
