@@ -95,7 +95,7 @@ def test_a_metric_that_raises_says_what_and_not_that_a_tool_did(
         ({"modules": ["predict"]}, "modules"),
         ({"modules": {"qa": "predict"}}, "modules['qa']"),
     ],
-    ids=repr,
+    ids=("function", "text", "number", "builtin", "list of names", "name of a type"),
 )
 def test_a_part_of_the_wrong_kind_is_refused_by_its_place(
     app: dspash.App, arguments: dict[str, Any], path: str
