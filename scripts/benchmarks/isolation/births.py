@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.figures import paired_ratio
 from benchmarks.isolation.amounts import Amounts, Measured
-from benchmarks.isolation.midwife import Child, Midwife, bare_midwife, pss_mib, strict_midwife
+from benchmarks.isolation.midwife import Child, Midwife, bare_midwife, strict_midwife
 from benchmarks.samples import median, quantiles
 
 __all__ = ["measure_births"]
@@ -68,7 +68,7 @@ def _measure_crowd(amounts: Amounts, on_step: Callable[[str], None]) -> list[Mea
             child.ask("create_program", {"id": "trivial", "source": _SOURCE})
             child.ask("execute", {"program_id": "trivial", "inputs": {"word": "x"}})
             crowd.append(child)
-            sums.append(midwife.memory_mib() + sum(pss_mib(one.host_pid) for one in crowd))
+            sums.append(midwife.memory_mib())
         further = [after - before for before, after in itertools.pairwise(sums)]
         for child in crowd:
             child.end()

@@ -60,14 +60,6 @@ class Child:
                 if isinstance(message, ErrorReply):
                     raise AssertionError(message.fault.message)
 
-    @property
-    def host_pid(self) -> int:
-        """Its pid as this process sees it."""
-        for line in Path(f"/proc/self/fdinfo/{self.pidfd}").read_text().splitlines():
-            if line.startswith("Pid:"):
-                return int(line.split()[1])
-        raise AssertionError("a pidfd says whose it is")
-
     def end(self) -> float:
         """Kill it; the seconds until it is gone."""
         gone = select.poll()
@@ -150,8 +142,8 @@ class Midwife:
         self._ended.discard(child.pid)
 
     def memory_mib(self) -> float:
-        """The zygote's own pages, in MiB: those that it shares with nobody count whole, others in part."""
-        return sum(pss_mib(pid) for pid in _family(self._popen.pid))
+        """The memory of the zygote and of all its workers together, each page counted once, in MiB."""
+        return sum(_pss_mib(pid) for pid in _family(self._popen.pid))
 
     def _hear(self) -> tuple[FromZygote, tuple[int, ...]]:
         assert self._arrived.poll(_BOUND_S * 1000), f"the zygote {self.name} says nothing"
@@ -160,12 +152,13 @@ class Midwife:
         return heard
 
 
-def pss_mib(pid: int) -> float:
-    """The memory of a process, what it shares with n others counted as one n-th, in MiB."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("a process has memory")
+def _pss_mib(pid: int) -> float:
+    """The memory of a process, what it shares with n others counted as one n-th, in MiB; none once it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def strict_midwife() -> Midwife:
@@ -201,6 +194,7 @@ def bare_midwife() -> Midwife:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            found += [int(word) for word in (task / "children").read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += [int(word) for word in (task / "children").read_text().split()]
     return found
