@@ -28,11 +28,14 @@ REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes
 class Burials:
     """Workers from their start until their process was reaped and let go of. On the mailbox's thread, but for `alive`.
 
-    `on_gone` is told of each once, when that is done.
+    `on_gone` is told of each once, when that is done. A process has `dying_s` to end by itself once its pipe has.
     """
 
-    def __init__(self, mailbox: Mailbox, on_gone: Callable[[Worker], None]) -> None:
+    def __init__(
+        self, mailbox: Mailbox, on_gone: Callable[[Worker], None], *, dying_s: float = DYING_S
+    ) -> None:
         self._mailbox = mailbox
+        self._dying_s = dying_s
         self._on_gone = on_gone
         self._alive: list[Worker] = []
         self._lost: set[Worker] = set()  # of these, those whose pipe has ended
@@ -58,7 +61,9 @@ class Burials:
             worker.process.kill()
         self._lost.add(worker)
         now = time.monotonic()
-        self._await_end(worker, DYING_LOOK_S, kill_at=now + DYING_S, bury_at=now + DYING_S + REAP_S)
+        self._await_end(
+            worker, DYING_LOOK_S, kill_at=now + self._dying_s, bury_at=now + self._dying_s + REAP_S
+        )
 
     def kill_all(self, workers: Iterable[Worker]) -> None:
         """End them, wait for that, and bury them."""

@@ -217,6 +217,13 @@ def test_closing_fails_what_is_open_and_leaves_nothing(open_bridge: OpenBridge) 
 # --- limits ---
 
 
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few bytes a second are allowed that also a busy machine sends more."""
+    monkeypatch.setattr("dspash.bridge.stream_budget.BYTES_PER_S", 4 << 20)
+
+
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize(
     ("command", "args", "limits", "limit"),
     [
