@@ -338,7 +338,7 @@ class Bridge:
     def _record(self, call: Call, error: BaseException | None) -> None:
         """Remember what a worker has accepted, and have the others told."""
         if error is None and call.worker is not None:
-            self.definitions.append(call.command, call.args, accepted_by=call.worker.follower)
+            self.definitions.append(call.command, call.args, accepted_by=call.worker.briefing.follower)
             self._mailbox.cast(self._supervisor.spread_definitions)
 
     # --- ending ---

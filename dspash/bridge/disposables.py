@@ -220,7 +220,7 @@ class Disposables:
         if self._spares.is_awaited(cell):
             self._arrive(worker, cell)
         else:
-            worker.configuration = self._configuration
+            worker.briefing.configuration = self._configuration
             worker.tell(rehearsal(self._configuration))
 
     def worker_told(self, worker: Worker) -> None:
@@ -348,7 +348,7 @@ class Disposables:
 
     def _gone(self, worker: Worker) -> None:
         """It has been buried: so are its call, or its place among the spares."""
-        worker.forget_definitions()
+        worker.briefing.end()
         cell = self._cells.pop(worker, None)
         process = worker.process
         end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")

@@ -71,8 +71,8 @@ class Stay:
         call.isolation = Isolation(str(self.order.cell.plan.tier), worker.layers)
         call.on_outcome = self._conclude
         call.on_event = self._take_event
-        if not worker.knows(self.order.definitions):
-            worker.follow(self.order.definitions)
+        if not worker.briefing.is_of(self.order.definitions):
+            worker.briefing.follow(self.order.definitions)
         if worker.budget is not None:
             printed = worker.process.stderr.bytes_read
             worker.budget.renew(frames=limits.frames, output_bytes=limits.output_mb * _MIB, printed=printed)

@@ -352,7 +352,7 @@ class Supervisor:
 
     def _mourn(self, worker: Worker) -> None:
         """It is gone: tell what became of it, and decide what follows."""
-        worker.forget_definitions()
+        worker.briefing.end()
         self._checkup.forget(worker)
         process = worker.process
         death = Death(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from loguru import logger
 
 from dspash.bridge.ask import Ask
+from dspash.bridge.briefing import Briefing
 from dspash.bridge.call import Call
 from dspash.bridge.channel import Channel
 from dspash.bridge.intake import Intake
@@ -80,17 +81,12 @@ class Worker:
         self.busy = 0  # the pool's
         self.memory_bytes: int | None = None
         self.layers: frozenset[str] = frozenset()  # of its confinement, as it reported them when it was ready
-        self.configuration: Mapping[str, Any] | None = (
-            None  # what it was configured with before its first call
-        )
         self.budget = budget
+        self.briefing = Briefing(definitions)
         self.started_at = time.monotonic()
         self.ready_at: float | None = None
-        self.why: ExitReason | None = (
-            None  # our reason for ending it, which outranks the process's own account
-        )
-        self.follower = definitions.follow()
-        self._definitions = definitions
+        self.why: ExitReason | None = None
+        """Our reason for ending it, which outranks the process's own account."""
         self._pump = pump
         self._channel = Channel(sock, pump, on_backlog=self._await_room)
         self._session = Session(Role.HOST, max_frame=max_frame)
@@ -147,15 +143,15 @@ class Worker:
         `wait`: stay while too much waits to be written, at most to the call's deadline. A call that cannot be put on
         the wire fails at once.
         """
-        if self.follower.is_behind:
+        if self.briefing.follower.is_behind:
             self.catch_up()
         return self._request(call, wait=wait)
 
     def begin(self, call: Call) -> bool:
         """As send, to a worker that nobody else sends to: the definitions and the call go in one piece."""
         news: list[Definition] = []
-        if self.follower.is_behind:
-            self.follower.catch_up(news.append)
+        if self.briefing.follower.is_behind:
+            self.briefing.follower.catch_up(news.append)
         return self._request(call, wait=False, news=news)
 
     def greet(self, hello: Call) -> bool:
@@ -164,29 +160,13 @@ class Worker:
 
     def catch_up(self) -> None:
         """Send the definitions that this worker has not seen."""
-        self.follower.catch_up(self._tell)
-
-    def knows(self, definitions: Definitions) -> bool:
-        """Whether these are the definitions that it follows."""
-        return self._definitions is definitions
+        self.briefing.follower.catch_up(self._tell)
 
     def tell(self, definitions: Iterable[Definition]) -> None:
         """Send these requests in one piece; the listener is told when all are answered, however that was."""
         told = b"".join(self._session.send(self._request_telling(definition)) for definition in definitions)
         with contextlib.suppress(OSError):  # it is gone
             self._channel.write(told)
-
-    def follow(self, definitions: Definitions) -> None:
-        """From now on it is to know these definitions; it has been told none of them."""
-        self._definitions.forget(self.follower)
-        self._definitions = definitions
-        self.follower = definitions.follow()
-        if self.configuration is not None:
-            self.follower.note_configured(self.configuration)
-
-    def forget_definitions(self) -> None:
-        """It will be told nothing any more."""
-        self._definitions.forget(self.follower)
 
     def cancel(self, call: Call, reason: str) -> None:
         """Ask the worker to end a call early."""
