@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fork", "StandIn"]
 
-AFTER_S: Final = 0.25  # when those that were just started no longer need the processor for themselves
+AFTER_S: Final = 0.1  # when those that were just started no longer need the processor for themselves
 END_S: Final = 5.0  # from a SIGKILL to its zygote's word of it
 
 Fork: TypeAlias = (

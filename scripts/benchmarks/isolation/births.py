@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from typing import Final
 
 from benchmarks.figures import paired_ratio
 from benchmarks.isolation.amounts import Amounts, Measured
-from benchmarks.isolation.midwife import Child, Midwife, bare_midwife, strict_midwife
+from benchmarks.isolation.midwife import Child, Midwife, bare_midwife, strict_midwife, trusted_midwife
 from benchmarks.samples import median, quantiles
 
 __all__ = ["measure_births"]
@@ -45,8 +46,24 @@ def measure_births(amounts: Amounts, on_step: Callable[[str], None]) -> list[Mea
         Measured("birth without layers", theirs.p50, "s", theirs),
         Measured("birth ratio", paired_ratio(births["strict"], births["bare"]), "×"),
         Measured("kill → gone", gone.p50, "s", gone),
+        *_measure_trusted(amounts, on_step),
         *_measure_crowd(amounts, on_step),
         *_measure_life(amounts, on_step),
+    ]
+
+
+def _measure_trusted(amounts: Amounts, on_step: Callable[[str], None]) -> list[Measured]:
+    """Births one after another as fast as they come, each worker ended as soon as it is ready."""
+    on_step("births of trusted workers")
+    with trusted_midwife() as midwife:
+        for _ in range(_WARM_BIRTHS):
+            _bear_and_end(midwife)
+        began = time.perf_counter()
+        births = quantiles([_bear_and_end(midwife)[0] for _ in range(amounts.births)])
+        rate = amounts.births / (time.perf_counter() - began)
+    return [
+        Measured("birth of a trusted worker", births.p50, "s", births),
+        Measured("births and ends of trusted workers", rate, "births/s"),
     ]
 
 

@@ -28,7 +28,7 @@ from dspash_protocol import (
 )
 from dspash_protocol.birth import Born, ConfinementPlan, Ended, FromZygote, Spawn, Stillborn, Up
 
-__all__ = ["Child", "Midwife", "bare_midwife", "strict_midwife"]
+__all__ = ["Child", "Midwife", "bare_midwife", "strict_midwife", "trusted_midwife"]
 
 _BARE: Final = Path(__file__).with_name("bare_zygote.py")
 _BOUND_S: Final = 30.0
@@ -162,12 +162,21 @@ def _pss_mib(pid: int) -> float:
 
 
 def strict_midwife() -> Midwife:
-    """Of a zygote as the product starts it."""
-    spec = ZygoteSpec.of(python=sys.executable, tier=Tier.STRICT)
+    """Of a zygote of sandboxed workers, as the product starts it."""
+    return _midwife("strict", ZygoteSpec.of(python=sys.executable, tier=Tier.STRICT), "--sandbox")
+
+
+def trusted_midwife() -> Midwife:
+    """Of a zygote of trusted workers, as the product starts it where there is bubblewrap."""
+    spec = ZygoteSpec.of(python=sys.executable, tier=Tier.PROCESS, environment=os.environ)
+    return _midwife("trusted", spec, "--nests")
+
+
+def _midwife(name: str, spec: ZygoteSpec, ability: str) -> Midwife:
     command = zygote_command(spec)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     popen = subprocess.Popen(
-        (*command.argv, "--control", str(theirs.fileno())),
+        (*command.argv, "--control", str(theirs.fileno()), ability),
         stdin=subprocess.DEVNULL,
         env=command.environment,
         cwd=command.cwd,
@@ -175,7 +184,7 @@ def strict_midwife() -> Midwife:
     )
     theirs.close()
     command.started()
-    return Midwife("strict", plan_for(spec), popen, Control(ours))
+    return Midwife(name, plan_for(spec), popen, Control(ours))
 
 
 def bare_midwife() -> Midwife:
