@@ -27,7 +27,6 @@ from dspash.bridge.status import SandboxStatus
 from dspash.bridge.stay import Stay
 from dspash.bridge.stream_budget import StreamBudget
 from dspash.bridge.worker import Worker
-from dspash.bridge.worker_state import WorkerState
 from dspash.errors import BridgeError, DspashError, OverloadedError, WorkerLostError
 from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner
 from dspash_protocol import ReverseCommand
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Disposables"]
 
 UNKNOWN_LOOK_S: Final = 0.001  # what a worker says may be here before what its zygote says of it
+DYING_S: Final = 0.5  # nobody waits for its place but other calls: its own reason is worth more than the time
 TIDY_S: Final = 5.0  # between looks for spares that are kept for nothing
 BOOT_FRAMES: Final = 64
 BOOT_OUTPUT_BYTES: Final = 1 << 20
@@ -77,7 +77,7 @@ class Disposables:
         self._admission = Admission(places=options.sandboxes, max_queue=options.max_queue)
         self._spares: Spares[Cell, Worker, Call] = Spares(most=options.spares)
         self._memory_groups = MemoryGroups()
-        self._burials = Burials(mailbox, self._gone)
+        self._burials = Burials(mailbox, self._gone, dying_s=DYING_S)
         self._cells: dict[Worker, Cell] = {}
         self._asked_at: dict[Worker, float] = {}
         self._stays: dict[Worker, Stay] = {}
@@ -288,17 +288,24 @@ class Disposables:
         for cell in self._spares.restock():
             born = functools.partial(self._welcome, cell, time.monotonic())
             self._births.spawn(cell.spec, cell.plan, born, functools.partial(self._unborn, cell))
-        if not self._is_tidying:
+        self._tidy_later()
+
+    def _tidy_later(self) -> None:
+        if not self._is_tidying and not self._closed:
             self._is_tidying = True
-            self._mailbox.cast_after(TIDY_S, self._tidy)
+            self._mailbox.cast_after(min(TIDY_S, self._boot_timeout_s), self._tidy)
 
     def _tidy(self) -> None:
+        """End what is kept for nothing, and what has taken too long to come up. One timer: it keeps no worker alive."""
         self._is_tidying = False
         for worker in self._spares.surplus():
             worker.end_at_once(StoppedByOwner())
-        if self._spares.ready and not self._closed:
-            self._is_tidying = True
-            self._mailbox.cast_after(TIDY_S, self._tidy)
+        late = time.monotonic() - self._boot_timeout_s
+        for worker, asked_at in list(self._asked_at.items()):
+            if asked_at < late:
+                worker.kill(StartFailed(f"it was not ready within {self._boot_timeout_s:g} s"))
+        if self._spares.ready or self._asked_at:
+            self._tidy_later()
 
     def _unborn(self, cell: Cell, error: Exception) -> None:
         why = error if isinstance(error, DspashError) else StartFailed(f"it could not be spawned: {error}")
@@ -330,11 +337,6 @@ class Disposables:
         greet(worker, max_frame=cell.frame_bytes, heartbeat_s=0, timeout_s=self._boot_timeout_s)
         if self._closed:
             self._burials.kill_all((worker,))
-        self._mailbox.cast_after(self._boot_timeout_s, functools.partial(self._expire_boot, worker))
-
-    def _expire_boot(self, worker: Worker) -> None:
-        if worker.state is WorkerState.BOOTING:
-            worker.kill(StartFailed(f"it was not ready within {self._boot_timeout_s:g} s"))
 
     def _stillborn(self, cell: Cell, why: StartFailed | DspashError, stderr: tuple[str, ...] = ()) -> None:
         """A worker did not come up: whoever has waited longest hears of it."""

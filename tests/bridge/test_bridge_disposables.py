@@ -30,7 +30,7 @@ from dspash.errors import (
     WorkerLostError,
 )
 from dspash.sandbox import Limits, Tier, ZygoteSpec
-from dspash.supervision import ProtocolBroken, Signalled
+from dspash.supervision import LivenessLimits, ProtocolBroken, Signalled
 from dspash_protocol import ReverseCommand
 from dspash_protocol.confinement_plan import ConfinementPlan, WorkerOptions
 from tests.bridge.conftest import BOUND_S, FAKE, MEASURING, Host, OpenBridge
@@ -463,3 +463,14 @@ def test_a_session_survives_its_worker(sandbox: Sandbox) -> None:
     assert told_in(second.wait()) == [["create_program", "echo", None]]
     assert second.worker is not first.worker
     sandbox.host.bridge.end_session(session)
+
+
+def test_a_worker_that_hangs_while_it_starts_is_ended_in_time(open_bridge: OpenBridge) -> None:
+    sandbox = Sandbox(open_bridge, liveness=LivenessLimits(boot_timeout_s=0.5))
+    spec = sandbox.cell.spec
+    hang = tuple(sorted((*spec.environment, ("FAKE_BOOT", "hang"))))
+    spec = ZygoteSpec(python=spec.python, tier=spec.tier, python_path=spec.python_path, environment=hang)
+    sandbox.cell = Cell(spec, sandbox.cell.plan, 1 << 20)
+    error = error_of(sandbox.submit("ping"))
+    assert isinstance(error, WorkerLostError)
+    assert "not ready within 0.5 s" in str(error)
