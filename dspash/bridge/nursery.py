@@ -31,7 +31,8 @@ MOST_BIRTHS: Final = 1000
 LONGEST_LIFE_S: Final = 3600.0
 """All forks of one zygote have its memory layout: what one learns of it serves against the others. So it is replaced."""
 
-TRY_AGAIN_S: Final = 30.0  # after a zygote that did not come up, or too many that died
+TRY_AGAIN_S: Final = 30.0  # after zygotes that did not come up, or too many that died
+MOST_FAILED_STARTS: Final = 2  # one after the other, of a kind that has been up before
 DEATHS: Final = Intensity(max_restarts=3, period_s=10.0)
 
 OnStarted: TypeAlias = "Callable[[ForkedProcess, socket.socket], None]"
@@ -58,7 +59,9 @@ class _Kind:
     present: Zygote | None = None
     successor: Zygote | None = None
     waiting: deque[_Birth] = field(default_factory=deque[_Birth])
-    deaths: list[float] = field(default_factory=list[float])  # when zygotes died that had been up
+    deaths: list[float] = field(default_factory=list[float])  # when zygotes died
+    has_served: bool = False  # whether one has ever been up: then another can be
+    failed_starts: int = 0  # since one was up
     not_before: float = 0.0  # when a zygote may be started again
     problem: str = ""  # why not earlier
 
@@ -165,6 +168,7 @@ class Nursery:
 
     def _on_up(self, zygote: Zygote) -> None:
         kind = self._kinds[zygote.spec]
+        kind.has_served, kind.failed_starts = True, 0
         if zygote is kind.successor:
             kind.successor, before = None, kind.present
             kind.present = zygote
@@ -211,7 +215,7 @@ class Nursery:
             return
         kind.present = None
         now = time.monotonic()
-        if not zygote.was_up:
+        if not zygote.was_up and not self._may_start_again(kind):
             self._put_off(kind, why)
         elif DEATHS.forbids(kind.deaths, now):
             self._put_off(kind, f"died too often, at last it {why}")
@@ -221,6 +225,11 @@ class Nursery:
         waiting, kind.waiting = kind.waiting, deque()
         for birth in waiting:
             self._start(zygote.spec, kind, birth)
+
+    def _may_start_again(self, kind: _Kind) -> bool:
+        """Whether a zygote that did not come up is taken for an accident, such as a lack of memory. Counts it."""
+        kind.failed_starts += 1
+        return kind.has_served and kind.failed_starts <= MOST_FAILED_STARTS
 
     def _put_off(self, kind: _Kind, problem: str) -> None:
         kind.not_before = time.monotonic() + TRY_AGAIN_S

@@ -29,4 +29,4 @@ class SandboxUnavailableError(DspashError):
         self.probe = probe
         self.cause = cause
         self.way_out = way_out
-        super().__init__(f"sandbox {tier!r} is not available here: {probe}: {cause}; {way_out}")
+        super().__init__(f"sandbox {str(tier)!r} is not available here: {probe}: {cause}; {way_out}")
