@@ -38,6 +38,7 @@ TIMEOUT_S: Final = 30.0  # some 20 ms when nothing else runs
 _PROGRAM: Final = "selftest"
 _READ_BYTES: Final = 1 << 16
 _MOST_BYTES: Final = 1 << 20
+_LONGEST_FOLDER: Final = 107 - len("/dspash-selftest-12345678/socket")  # bytes
 
 
 def examine(
@@ -126,11 +127,19 @@ def _breaches(answer: Any) -> list[str]:
     return list(reached)
 
 
+def _short_folder() -> str | None:
+    """Where temporary files belong, or /tmp: the kernel takes no socket's path of more than 107 bytes."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108 - what is made in it is private
+
+
 @contextlib.contextmanager
 def _targets() -> Generator[dict[str, Any], None, None]:
     """Lay out, outside of any sandbox, what is to be attempted: a file, sockets, and this process."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dspash-selftest-")))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="dspash-selftest-", dir=_short_folder()))
+        )
         folder.chmod(0o755)  # only the sandbox is to keep it from the worker
         file = folder / "file"
         file.write_text("nobody inside may read this", encoding="utf-8")
