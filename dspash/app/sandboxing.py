@@ -13,11 +13,11 @@ from dspash.app.runnable import Runnable
 from dspash.app.sandbox_choice import SandboxChoice
 from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge
-from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import Grants
 from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.sandboxed import Sandboxed
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.sandbox import Limits, ZygoteSpec, plan_for, require
 from dspash_protocol import Command
 from dspash_protocol.confinement_plan import WorkerOptions
@@ -90,7 +90,7 @@ class Sandboxing:
             before = self._places.get(runnable.id)
             self._places[runnable.id] = _Place(runnable, choice.limits, order)
         self._end_session(before)
-        self._bridge.expect(order.cell)
+        self._bridge.expect(order.kind)
 
     def forget(self, runnable_id: str) -> bool:
         """It is no more; whether it was here."""
@@ -133,7 +133,7 @@ class Sandboxing:
             grants = replace(grants, metrics=grants.metrics | {name})
         definitions = order.definitions if teacher is None else self._log((place.runnable, teacher))
         # A job has a worker of its own, also beside a session: nobody is to wait for it.
-        return Sandboxed(self._cell(order.cell.spec, limits), limits, definitions, grants)
+        return Sandboxed(self._kind(order.kind.spec, limits), limits, definitions, grants)
 
     # --- parts ---
 
@@ -146,18 +146,18 @@ class Sandboxing:
             default_model=self._lm,
             interpreters=True,
         )
-        cell = self._cell(self._spec_of(choice), choice.limits, persistent=choice.persistent)
-        return Sandboxed(cell, choice.limits, definitions, grants)
+        kind = self._kind(self._spec_of(choice), choice.limits, persistent=choice.persistent)
+        return Sandboxed(kind, choice.limits, definitions, grants)
 
     def _spec_of(self, choice: SandboxChoice) -> ZygoteSpec:
         return ZygoteSpec.of(python=choice.python or self._python, tier=choice.tier, mounts=choice.mounts)
 
     @functools.lru_cache(maxsize=256)  # noqa: B019 - as long-lived as the app
-    def _cell(self, spec: ZygoteSpec, limits: Limits, *, persistent: bool = False) -> Cell:
+    def _kind(self, spec: ZygoteSpec, limits: Limits, *, persistent: bool = False) -> WorkerKind:
         """The kernel's own limit of CPU time counts from a worker's birth, and is but the last resort: the host looks."""
         plan = plan_for(spec, limits, self._options)
         cpu_s = 0 if persistent or not plan.limits.cpu_s else plan.limits.cpu_s + BIRTH_CPU_S
-        return Cell(spec, replace(plan, limits=replace(plan.limits, cpu_s=cpu_s)), limits.frame_bytes)
+        return WorkerKind(spec, replace(plan, limits=replace(plan.limits, cpu_s=cpu_s)), limits.frame_bytes)
 
     def _log(self, runnables: Iterable[Runnable]) -> Definitions:
         """What a worker must be told to know these runnables."""

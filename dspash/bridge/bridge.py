@@ -15,7 +15,6 @@ from dspash.bridge.ask import Ask, current_ask
 from dspash.bridge.ask_server import AskHandler, AskServer
 from dspash.bridge.births import Births
 from dspash.bridge.call import Call, CallOptions, Standing, is_delivering
-from dspash.bridge.cell import Cell
 from dspash.bridge.deadlines import Deadlines
 from dspash.bridge.definitions import Definitions, copy_of
 from dspash.bridge.disposables import Disposables
@@ -30,6 +29,7 @@ from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.status import BridgeStatus, WorkerStatus
 from dspash.bridge.supervisor import Supervisor
 from dspash.bridge.worker import Worker
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.bridge.worker_state import WorkerState
 from dspash.errors import (
     BridgeError,
@@ -202,9 +202,9 @@ class Bridge:
         for call in self._deadlines.open_calls:
             call.future.orphan(self._ended_by())
 
-    def expect(self, cell: Cell) -> None:
+    def expect(self, kind: WorkerKind) -> None:
         """Sandboxed calls of this kind will come: have a worker ready."""
-        self._disposables.expect(cell)
+        self._disposables.expect(kind)
 
     def configure_sandboxes(self, configuration: Mapping[str, Any]) -> None:
         """Most sandboxed calls begin with this configuration: have their workers know it before."""

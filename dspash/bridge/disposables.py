@@ -15,7 +15,6 @@ from loguru import logger
 from dspash.bridge.admission import Admission
 from dspash.bridge.burial import Burials
 from dspash.bridge.call import Call
-from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
 from dspash.bridge.greeting import greet
@@ -27,6 +26,7 @@ from dspash.bridge.status import SandboxStatus
 from dspash.bridge.stay import Stay
 from dspash.bridge.stream_budget import StreamBudget
 from dspash.bridge.worker import Worker
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.errors import BridgeError, DspashError, OverloadedError, WorkerLostError
 from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner
 from dspash_protocol import ReverseCommand
@@ -75,10 +75,10 @@ class Disposables:
         self._ended_by = ended_by  # why no call is served any more, once that is so
         self._boot_timeout_s = options.liveness.boot_timeout_s
         self._admission = Admission(places=options.sandboxes, max_queue=options.max_queue)
-        self._spares: Spares[Cell, Worker, Call] = Spares(most=options.spares)
+        self._spares: Spares[WorkerKind, Worker, Call] = Spares(most=options.spares)
         self._memory_groups = MemoryGroups()
         self._burials = Burials(mailbox, self._gone, dying_s=DYING_S)
-        self._cells: dict[Worker, Cell] = {}
+        self._kinds: dict[Worker, WorkerKind] = {}
         self._asked_at: dict[Worker, float] = {}
         self._stays: dict[Worker, Stay] = {}
         self._numbers = itertools.count(1)
@@ -114,12 +114,12 @@ class Disposables:
 
     def abandon(self, call: Call) -> None:
         """Nobody waits for it any more. Where it runs, its outcome has ended its worker."""
-        if not self._admission.forget(call) and self._spares.withdraw(_order_of(call).cell, call):
+        if not self._admission.forget(call) and self._spares.withdraw(_order_of(call).kind, call):
             self._leave(call)
 
-    def expect(self, cell: Cell) -> None:
+    def expect(self, kind: WorkerKind) -> None:
         """Calls will come: have a worker ready before the first."""
-        self._spares.expect(cell)
+        self._spares.expect(kind)
         self._mailbox.cast(self._restock)
 
     def configure(self, configuration: Mapping[str, Any]) -> None:
@@ -167,7 +167,7 @@ class Disposables:
         order = _order_of(call)
         worker = None if order.session is None else order.session.take()
         if worker is None:
-            worker = self._spares.claim(order.cell, call)
+            worker = self._spares.claim(order.kind, call)
             self._mailbox.cast(self._restock)
         if worker is not None:
             self._hand_off(worker, call)
@@ -194,7 +194,7 @@ class Disposables:
         """A worker was not used after all."""
         if order.session is not None and order.session.keep(worker):
             return
-        claimant = self._spares.returned(order.cell, worker)
+        claimant = self._spares.returned(order.kind, worker)
         if claimant is not None:
             self._hand_off(worker, claimant)
 
@@ -208,36 +208,36 @@ class Disposables:
 
     def worker_ready(self, worker: Worker) -> None:
         """It is confined, and can take a call."""
-        cell = self._cells.get(worker)
-        if cell is None:
+        kind = self._kinds.get(worker)
+        if kind is None:
             return
-        missing = cell.plan.layers - worker.layers
-        if missing and cell.spec.tier.is_sandbox:
+        missing = kind.plan.layers - worker.layers
+        if missing and kind.spec.tier.is_sandbox:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
-        if cell.spec.tier.is_sandbox:
-            self._memory_groups.enrol(worker.process, cell.plan.limits.data_bytes)
-        if self._spares.is_awaited(cell):
-            self._arrive(worker, cell)
+        if kind.spec.tier.is_sandbox:
+            self._memory_groups.enrol(worker.process, kind.plan.limits.data_bytes)
+        if self._spares.is_awaited(kind):
+            self._arrive(worker, kind)
         else:
             worker.briefing.configuration = self._configuration
             worker.tell(rehearsal(self._configuration))
 
     def worker_told(self, worker: Worker) -> None:
         """It has rehearsed, or has taken the definitions of its call."""
-        cell = self._cells.get(worker)
-        if cell is not None and worker in self._asked_at:
-            self._arrive(worker, cell)
+        kind = self._kinds.get(worker)
+        if kind is not None and worker in self._asked_at:
+            self._arrive(worker, kind)
 
-    def _arrive(self, worker: Worker, cell: Cell) -> None:
+    def _arrive(self, worker: Worker, kind: WorkerKind) -> None:
         """It takes calls from now on: once its number is known, by which it is measured."""
         if worker.process.pid == 0:
-            self._mailbox.cast_after(UNKNOWN_LOOK_S, functools.partial(self._arrive, worker, cell))
+            self._mailbox.cast_after(UNKNOWN_LOOK_S, functools.partial(self._arrive, worker, kind))
             return
         if worker not in self._asked_at:
             return  # it has ended meanwhile
         birth_s = time.monotonic() - self._asked_at.pop(worker, worker.started_at)
-        claimant = self._spares.arrived(cell, worker, birth_s)
+        claimant = self._spares.arrived(kind, worker, birth_s)
         if claimant is not None:
             self._hand_off(worker, claimant)
         self._mailbox.cast(self._restock)
@@ -285,9 +285,9 @@ class Disposables:
     def _restock(self) -> None:
         if self._closed:
             return
-        for cell in self._spares.restock():
-            born = functools.partial(self._welcome, cell, time.monotonic())
-            self._births.spawn(cell.spec, cell.plan, born, functools.partial(self._unborn, cell))
+        for kind in self._spares.restock():
+            born = functools.partial(self._welcome, kind, time.monotonic())
+            self._births.spawn(kind.spec, kind.plan, born, functools.partial(self._unborn, kind))
         self._tidy_later()
 
     def _tidy_later(self) -> None:
@@ -307,42 +307,44 @@ class Disposables:
         if self._spares.ready or self._asked_at:
             self._tidy_later()
 
-    def _unborn(self, cell: Cell, error: Exception) -> None:
+    def _unborn(self, kind: WorkerKind, error: Exception) -> None:
         why = error if isinstance(error, DspashError) else StartFailed(f"it could not be spawned: {error}")
-        self._mailbox.cast(functools.partial(self._stillborn, cell, why))
+        self._mailbox.cast(functools.partial(self._stillborn, kind, why))
 
     def _welcome(
-        self, cell: Cell, asked_at: float, process: Process | ForkedProcess, sock: socket.socket
+        self, kind: WorkerKind, asked_at: float, process: Process | ForkedProcess, sock: socket.socket
     ) -> None:
         """Greet a worker that was born; it is ready once it has answered."""
         worker = Worker(
-            f"{cell.plan.tier}-{next(self._numbers)}",
+            f"{kind.plan.tier}-{next(self._numbers)}",
             1,
             process,
             sock,
             pump=self._pump,
             listener=self,
             definitions=self._nothing,
-            max_frame=cell.frame_bytes,
-            worker_max_frame=cell.plan.options.max_frame,
+            max_frame=kind.frame_bytes,
+            worker_max_frame=kind.plan.options.max_frame,
             budget=StreamBudget(
-                frames=BOOT_FRAMES, output_bytes=BOOT_OUTPUT_BYTES, frame_bytes=cell.frame_bytes
+                frames=BOOT_FRAMES, output_bytes=BOOT_OUTPUT_BYTES, frame_bytes=kind.frame_bytes
             ),
         )
         self._burials.add(worker)
-        self._cells[worker] = cell
+        self._kinds[worker] = kind
         self._asked_at[worker] = asked_at
         worker.watch()
         # No heartbeats: it is looked at from outside.
-        greet(worker, max_frame=cell.frame_bytes, heartbeat_s=0, timeout_s=self._boot_timeout_s)
+        greet(worker, max_frame=kind.frame_bytes, heartbeat_s=0, timeout_s=self._boot_timeout_s)
         if self._closed:
             self._burials.kill_all((worker,))
 
-    def _stillborn(self, cell: Cell, why: StartFailed | DspashError, stderr: tuple[str, ...] = ()) -> None:
+    def _stillborn(
+        self, kind: WorkerKind, why: StartFailed | DspashError, stderr: tuple[str, ...] = ()
+    ) -> None:
         """A worker did not come up: whoever has waited longest hears of it."""
-        claimant = self._spares.stillborn(cell)
+        claimant = self._spares.stillborn(kind)
         if claimant is None:
-            logger.warning("a spare {} worker was not had: {}", cell.plan.tier, why)
+            logger.warning("a spare {} worker was not had: {}", kind.plan.tier, why)
             return
         claimant.fail(_lost(claimant, why, stderr) if isinstance(why, StartFailed) else why)
         self._leave(claimant)
@@ -351,13 +353,13 @@ class Disposables:
     def _gone(self, worker: Worker) -> None:
         """It has been buried: so are its call, or its place among the spares."""
         worker.briefing.end()
-        cell = self._cells.pop(worker, None)
+        kind = self._kinds.pop(worker, None)
         process = worker.process
         end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")
-        if cell is not None and self._asked_at.pop(worker, None) is not None and not self._closed:
+        if kind is not None and self._asked_at.pop(worker, None) is not None and not self._closed:
             why = end if isinstance(end, StartFailed) else StartFailed(f"it {end.describe()}")
-            self._stillborn(cell, why, process.stderr.lines)
-        elif cell is not None and self._spares.lost(cell, worker):
+            self._stillborn(kind, why, process.stderr.lines)
+        elif kind is not None and self._spares.lost(kind, worker):
             self._restock()
         for call in worker.take_pending():
             ended_by = self._ended_by()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import Grants
 from dspash.bridge.sandbox_session import SandboxSession
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.sandbox.limits import Limits
 
 __all__ = ["Sandboxed"]
@@ -20,7 +20,7 @@ class Sandboxed:
     Without a `session` its worker is its own, and ends with it.
     """
 
-    cell: Cell
+    kind: WorkerKind
     limits: Limits
     definitions: Definitions
     grants: Grants

@@ -68,7 +68,7 @@ class Stay:
     def begin(self) -> bool:
         """Hand the call to the worker, with all it must know; False when the worker has died meanwhile."""
         call, worker, limits = self.call, self.worker, self.order.limits
-        call.isolation = Isolation(str(self.order.cell.plan.tier), worker.layers)
+        call.isolation = Isolation(str(self.order.kind.plan.tier), worker.layers)
         call.on_outcome = self._conclude
         call.on_event = self._take_event
         if not worker.briefing.is_of(self.order.definitions):

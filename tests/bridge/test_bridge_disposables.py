@@ -15,11 +15,11 @@ import pytest
 
 from dspash.bridge import Ask, Call, CallOptions
 from dspash.bridge.births import PlainBirths
-from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import Grants
 from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.sandboxed import Sandboxed
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.errors import (
     CallCancelledError,
     CallTimeoutError,
@@ -54,7 +54,7 @@ class Sandbox:
             environment=tuple(sorted(environment.items())),
         )
         plan = ConfinementPlan(tier=Tier.PROCESS, options=WorkerOptions(concurrency=1))
-        self.cell = Cell(spec, plan, 1 << 20)
+        self.kind = WorkerKind(spec, plan, 1 << 20)
 
     def submit(
         self,
@@ -71,7 +71,7 @@ class Sandbox:
         definitions = Definitions()
         for name, source in (programs or {}).items():
             definitions.append("create_program", {"id": name, "forward_fn": source})
-        order = Sandboxed(self.cell, limits or Limits(), definitions, grants or Grants(), session)
+        order = Sandboxed(self.kind, limits or Limits(), definitions, grants or Grants(), session)
         options = CallOptions(timeout_s, sandbox=order)
         return self.host.bridge.submit(command, args or {}, options, wait=wait)
 
@@ -183,11 +183,11 @@ def test_a_call_past_its_deadline_ends_its_worker(sandbox: Sandbox) -> None:
 
 def test_a_worker_that_does_not_come_up_is_told_with_its_reason(open_bridge: OpenBridge) -> None:
     sandbox = Sandbox(open_bridge)
-    spec = sandbox.cell.spec
+    spec = sandbox.kind.spec
     crash = tuple(sorted((*spec.environment, ("FAKE_BOOT", "crash"))))
-    sandbox.cell = Cell(
+    sandbox.kind = WorkerKind(
         ZygoteSpec(python=spec.python, tier=spec.tier, python_path=spec.python_path, environment=crash),
-        sandbox.cell.plan,
+        sandbox.kind.plan,
         1 << 20,
     )
     error = error_of(sandbox.submit("ping"))
@@ -467,10 +467,10 @@ def test_a_session_survives_its_worker(sandbox: Sandbox) -> None:
 
 def test_a_worker_that_hangs_while_it_starts_is_ended_in_time(open_bridge: OpenBridge) -> None:
     sandbox = Sandbox(open_bridge, liveness=LivenessLimits(boot_timeout_s=0.5))
-    spec = sandbox.cell.spec
+    spec = sandbox.kind.spec
     hang = tuple(sorted((*spec.environment, ("FAKE_BOOT", "hang"))))
     spec = ZygoteSpec(python=spec.python, tier=spec.tier, python_path=spec.python_path, environment=hang)
-    sandbox.cell = Cell(spec, sandbox.cell.plan, 1 << 20)
+    sandbox.kind = WorkerKind(spec, sandbox.kind.plan, 1 << 20)
     error = error_of(sandbox.submit("ping"))
     assert isinstance(error, WorkerLostError)
     assert "not ready within 0.5 s" in str(error)

@@ -8,18 +8,18 @@ import pytest
 
 from dspash.bridge.admission import Admission
 from dspash.bridge.call import Call, CallOptions, Standing
-from dspash.bridge.cell import Cell
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.demand import IDLE_S, Demand
 from dspash.bridge.grants import Grants
 from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.bridge.spares import BIRTHS_AT_ONCE, Spares
+from dspash.bridge.worker_kind import WorkerKind
 from dspash.errors import OverloadedError, ReentrancyError
 from dspash.sandbox import Limits, Tier, ZygoteSpec
 from dspash_protocol.confinement_plan import ConfinementPlan
 
-CELL = Cell(ZygoteSpec(python="python", tier=Tier.PROCESS), ConfinementPlan(tier="process"), 1 << 20)
+KIND = WorkerKind(ZygoteSpec(python="python", tier=Tier.PROCESS), ConfinementPlan(tier="process"), 1 << 20)
 
 
 class Clock:
@@ -33,7 +33,7 @@ class Clock:
 
 
 def call_of(session: SandboxSession | None = None, standing: Standing = Standing.ORDINARY) -> Call:
-    order = Sandboxed(CELL, Limits(), Definitions(), Grants(), session)
+    order = Sandboxed(KIND, Limits(), Definitions(), Grants(), session)
     return Call("execute", {}, CallOptions(60.0, sandbox=order), standing)
 
 
