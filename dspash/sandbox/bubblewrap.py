@@ -60,10 +60,12 @@ def bubblewrap_arguments(
     """Everything before the command. `place_of` says where a source is reached from: itself, or where it was staged.
 
     `info` is the descriptor that bubblewrap tells its child's pid on. With `nests`, workers have namespaces and a /proc of
-    their own, which takes one to make; otherwise it is empty, since stat() tells there what the neighbours do.
+    their own, which takes one to make, and the right, within the sandbox's own user namespace, to fork into others: workers
+    lose it before they hear anything. Otherwise /proc is empty, since stat() tells there what the neighbours do.
     """
     return [
         *_NAMESPACES,
+        *(("--cap-add", "CAP_SYS_ADMIN") if nests else ()),
         *_each("--setenv", environment.items()),
         *_each("--ro-bind", ((place_of(pair.source), pair.target) for pair in view.binds.pairs)),
         *_each("--ro-bind", ((place_of(mount.source), mount.target) for mount in view.mounts)),

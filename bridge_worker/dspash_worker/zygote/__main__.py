@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from dspash_worker.parent import die_with_parent
 
 if TYPE_CHECKING:
+    from dspash_worker.zygote.home import Home
     from dspash_worker.zygote.nest import Nests
 
 _UNFIT: Final = 6
@@ -40,11 +41,12 @@ def main() -> NoReturn:
     with _single_threaded_algebra():
         serve_host = learn(Trade(given.trade))
     from dspash_protocol.birth import Up
-    from dspash_worker.confinement import install_outer
+    from dspash_worker.confinement import install_outer, prepare
     from dspash_worker.log import say
     from dspash_worker.versions import find_versions
     from dspash_worker.zygote.brood import Brood
     from dspash_worker.zygote.control import Control
+    from dspash_worker.zygote.home import Home, may_leave
     from dspash_worker.zygote.lineage import adopt_orphans
     from dspash_worker.zygote.zygote import serve
 
@@ -55,14 +57,16 @@ def main() -> NoReturn:
         say(f"a zygote has one thread, this one has {threads}")
         os._exit(_UNFIT)
     if given.sandbox:
+        prepare()
         install_outer()
     gc.collect()
     gc.freeze()  # what exists now is in every fork: a collector that touched it would copy it
     adopt_orphans()
-    nests, problems = _open_nests() if given.nests else (None, ())
+    home = Home() if given.nests or (given.sandbox and may_leave()) else None
+    nests, problems = _open_nests(home) if given.nests and home is not None else (None, ())
     control = Control(given.control)
     control.send(Up(os.getpid(), str(find_versions()["dspy"]), import_ms, threads, problems))
-    serve(control, Brood(control, serve_host, nests), nests)
+    serve(control, Brood(control, serve_host, home, nests), nests)
     sys.stderr.flush()
     os._exit(0)
 
@@ -102,12 +106,12 @@ def _count_threads() -> int:
     return 1
 
 
-def _open_nests() -> tuple[Nests | None, tuple[str, ...]]:
+def _open_nests(home: Home) -> tuple[Nests | None, tuple[str, ...]]:
     """What makes namespaces, proven by making one; or why there is none."""
     from dspash_worker.zygote.nest import Nests
 
     try:
-        nests = Nests()
+        nests = Nests(home)
         nests.make_spare()
     except OSError as error:
         return None, (f"no PID namespaces for workers: {error}",)

@@ -10,11 +10,13 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
-from dspash_protocol.birth import Born, Ended, Layer, Spawn, Stillborn
-from dspash_worker.confinement import ConfinementError, enter_namespaces
+from dspash_protocol.birth import Born, ConfinementPlan, Ended, Layer, Spawn, Stillborn
+from dspash_worker.confinement import ConfinementError, enter_namespaces, open_rules
+from dspash_worker.confinement.landlock import Rules
 from dspash_worker.zygote.control import Control
+from dspash_worker.zygote.home import Home
 from dspash_worker.zygote.nest import Nest, Nests
 from dspash_worker.zygote.newborn import Newborn, become_worker
 from dspash_worker.zygote.shedding import shed
@@ -23,7 +25,10 @@ from dspash_worker.zygote.trade import Serve
 __all__ = ["Brood"]
 
 _KIB: Final = 1024  # the unit of Linux's ru_maxrss
+_MOST_RULES: Final = 8  # a zygote's workers may see the same paths, but in tests of the layers
 _TOLD: Final = 3  # exit status of a go-between that has said itself what went wrong
+
+_Kind: TypeAlias = tuple[frozenset[Layer], tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,19 @@ class _Lodging:
 class Brood:
     """Forks workers, and tells the host of their birth and of their end.
 
-    A worker with namespaces of its own is forked by a go-between, which enters them and ends once it has told the birth.
+    A confined worker is forked as the first process of a PID namespace, and makes its other namespaces itself. Where the
+    zygote has no right to that, a go-between enters all of them, forks the worker and ends once it has told the birth.
     """
 
     control: Control
     serve: Serve
+    home: Home | None  # where it may fork children into other PID namespaces
     nests: Nests | None
     _lodgings: dict[int, _Lodging] = field(default_factory=dict[int, _Lodging], init=False)
     _go_betweens: dict[int, int] = field(default_factory=dict[int, int], init=False)  # with the Spawn's id
     _apart: int = field(default=0, init=False)  # workers alive whose go-betweens have ended
 
+    _rules: dict[_Kind, Rules | None] = field(default_factory=dict["_Kind", "Rules | None"], init=False)
     _had_go_betweens: bool = field(default=False, init=False)
 
     @property
@@ -60,7 +68,7 @@ class Brood:
         """Fork a worker, and say what came of it. The descriptors are closed. Raises OSError when the host is gone."""
         try:
             self._fork(spawn, channel, stderr)
-        except OSError as error:
+        except (OSError, ConfinementError) as error:
             self.control.send(Stillborn(spawn.id, str(error)))
         finally:
             os.close(channel)
@@ -113,10 +121,25 @@ class Brood:
                 scratch = Path(plan.scratch).absolute() / f"w{secrets.token_hex(16)}"
                 scratch.mkdir(mode=0o700)
                 newborn = replace(newborn, plan=replace(plan, scratch=str(scratch)))
-            if Layer.NAMESPACES in plan.layers:
+            newborn = replace(newborn, rules=self._rules_for(plan))
+            if Layer.NAMESPACES not in plan.layers:
+                self._fork_here(spawn.id, newborn, _Lodging(scratch=scratch))
+            elif self.home is None:
                 self._fork_apart(spawn.id, newborn)
             else:
-                self._fork_here(spawn.id, newborn, _Lodging(scratch=scratch))
+                with self.home.outside():
+                    self._fork_here(spawn.id, newborn, _Lodging(scratch=scratch))
+
+    def _rules_for(self, plan: ConfinementPlan) -> Rules | None:
+        """What Landlock is to leave the worker; the paths are opened once for all that may see the same."""
+        kind = (plan.layers, plan.readable, plan.devices)
+        if kind not in self._rules:
+            while len(self._rules) >= _MOST_RULES:
+                oldest = self._rules.pop(next(iter(self._rules)))
+                if oldest is not None:
+                    oldest.close()
+            self._rules[kind] = open_rules(plan)
+        return self._rules[kind]
 
     def _fork_in_nest(self, spawn_id: int, newborn: Newborn) -> None:
         if self.nests is None:

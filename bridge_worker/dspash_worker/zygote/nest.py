@@ -7,16 +7,15 @@ may well kill itself. It is put in from outside, and so remains a child of the z
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import select
 import signal
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Final, NoReturn
 
 from dspash_worker.confinement import kernel
-from dspash_worker.confinement.namespaces import CLONE_NEWNS, CLONE_NEWPID
+from dspash_worker.confinement.namespaces import CLONE_NEWNS
+from dspash_worker.zygote.home import Home
 from dspash_worker.zygote.lineage import die_with_parent_thread
 from dspash_worker.zygote.shedding import shed
 
@@ -72,8 +71,8 @@ class Nest:
 class Nests:
     """Makes nests, and keeps one ready."""
 
-    def __init__(self) -> None:
-        self._own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, home: Home) -> None:
+        self._home = home
         self._spare: Nest | None = None
         self._inits: set[int] = set()  # not reaped yet
 
@@ -110,12 +109,12 @@ class Nests:
 
     def inside(self, nest: Nest) -> AbstractContextManager[None]:
         """Children forked in the block live in the nest."""
-        return self._elsewhere(functools.partial(kernel.setns, nest.pidfd, CLONE_NEWPID))
+        return self._home.beside(nest.pidfd)
 
     def _make(self) -> Nest:
         reading, writing = os.pipe()
         try:
-            with self._elsewhere(functools.partial(kernel.unshare, CLONE_NEWPID)):
+            with self._home.outside():
                 init = os.fork()
                 if init == 0:
                     _keep_nest(writing)
@@ -126,18 +125,6 @@ class Nests:
             raise
         finally:
             os.close(writing)
-
-    @contextmanager
-    def _elsewhere(self, go: Callable[[], None]) -> Generator[None]:
-        """Children forked in the block live where `go` leads; those after it live here again."""
-        go()
-        try:
-            yield
-        finally:
-            try:
-                kernel.setns(self._own, CLONE_NEWPID)
-            except OSError as error:  # no birth that failed, but the end of all births
-                raise RuntimeError("a zygote that cannot come back from a namespace is of no use") from error
 
 
 def _keep_nest(word: int) -> NoReturn:

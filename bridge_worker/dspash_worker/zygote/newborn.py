@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from dspash_protocol.birth import ConfinementPlan
-from dspash_worker.confinement import confine, kernel
+from dspash_worker.confinement import confine, enter_namespaces, kernel
+from dspash_worker.confinement.landlock import Rules
 from dspash_worker.exit import ExitCode, leave
 from dspash_worker.options import Options
 from dspash_worker.stdio import Pipes, claim, open_streams
@@ -23,6 +24,7 @@ from dspash_worker.zygote.trade import Serve
 __all__ = ["Newborn", "become_worker"]
 
 _STDIN, _STDOUT, _STDERR, _CHANNEL = 0, 1, 2, 3
+_FIRST: Final = 1  # a pid
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
@@ -37,6 +39,7 @@ class Newborn:
     serve: Serve
     mark: str = ""
     nest: Nest | None = None
+    rules: Rules | None = None
 
     @property
     def is_trusted(self) -> bool:
@@ -53,7 +56,11 @@ def become_worker(newborn: Newborn) -> NoReturn:
         if newborn.is_trusted:
             pipes = _settle_in_trust(newborn)
         else:
-            layers = confine(newborn.plan, channel=newborn.channel, stderr=newborn.stderr).layers
+            if os.getpid() == _FIRST:  # of its PID namespace; the others are still to be made
+                enter_namespaces(newborn.plan)
+            layers = confine(
+                newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules
+            ).layers
             pipes = Pipes(_CHANNEL, os.dup(_CHANNEL))  # one poller waits for each under a number of its own
             open_streams()
         given = newborn.plan.options
