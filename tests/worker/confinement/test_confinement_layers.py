@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import signal
 import tempfile
 from collections.abc import Generator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,23 +12,9 @@ import pytest
 from dspash_protocol.confinement_plan import Layer
 from tests.worker.confinement.cells import (
     CellServer,
-    NotConfinedError,
     strict_plan,
     with_limits,
 )
-
-KILLED = signal.SIGKILL
-
-OPEN_FILES = """
-def attempt():
-    import os
-    held = []
-    try:
-        while len(held) < 2000: held.append(os.open("/dev/null", os.O_RDONLY))
-    except OSError as error:
-        return [len(held), error.errno]
-    return [len(held), 0]
-"""
 
 
 def test_all_layers_are_applied_in_their_order(cells: CellServer, scratch: Path) -> None:
@@ -158,89 +142,6 @@ def attempt():
 """
     assert cells.run(code, strict_plan(scratch)).errno == errno.EPERM
     assert cells.run(code, strict_plan(scratch, without=[Layer.MOUNTS])).value == "mapped"
-
-
-# --- rlimits
-
-
-def test_open_files_are_limited(cells: CellServer, scratch: Path) -> None:
-    held, number = cells.run(OPEN_FILES, with_limits(strict_plan(scratch), open_files=32)).value
-    assert held <= 32
-    assert number == errno.EMFILE
-    without = strict_plan(scratch, without=[Layer.RLIMITS])
-    assert cells.run(OPEN_FILES, with_limits(without, open_files=32)).value[0] > 32
-
-
-@pytest.mark.parametrize("limit", ["address_space_bytes", "data_bytes"])
-def test_memory_is_limited(limit: str, cells: CellServer, scratch: Path) -> None:
-    code = "def attempt(): return len(bytearray(700 << 20)) >> 20"
-    limits = {limit: 600 << 20}
-    assert cells.run(code, with_limits(strict_plan(scratch), **limits)).raised == "MemoryError"
-    without = strict_plan(scratch, without=[Layer.RLIMITS])
-    assert cells.run(code, with_limits(without, **limits)).value == 700
-
-
-def test_shared_memory_counts_as_address_space(cells: CellServer, scratch: Path) -> None:
-    """RLIMIT_DATA passes over it."""
-    code = "def attempt():\n import mmap\n return len(mmap.mmap(-1, 900 << 20)) >> 20"
-    limits = {"address_space_bytes": 800 << 20, "data_bytes": 800 << 20}
-    assert cells.run(code, with_limits(strict_plan(scratch), **limits)).errno == errno.ENOMEM
-
-
-def test_a_file_has_a_size(cells: CellServer, scratch: Path) -> None:
-    code = "def attempt():\n open('big', 'wb').write(bytes(2 << 20))\n return 'written'"
-    assert cells.run(code, with_limits(strict_plan(scratch), file_bytes=1 << 20)).errno == errno.EFBIG
-    without = strict_plan(scratch, without=[Layer.RLIMITS])
-    assert cells.run(code, with_limits(without, file_bytes=1 << 20)).value == "written"
-
-
-THREADS = """
-def attempt():
-    import threading
-    stop, started = threading.Event(), 0
-    try:
-        for _ in range(100):
-            threading.Thread(target=stop.wait).start(); started += 1
-    except RuntimeError: pass
-    stop.set()
-    return started
-"""
-
-
-def test_threads_are_limited(cells: CellServer, scratch: Path) -> None:
-    assert cells.run(THREADS, with_limits(strict_plan(scratch), threads=16)).value < 16
-    without = strict_plan(scratch, without=[Layer.RLIMITS])
-    assert cells.run(THREADS, with_limits(without, threads=16)).value == 100
-
-
-def test_other_workers_threads_do_not_count(cells: CellServer, scratch: Path) -> None:
-    """As the kernel counts for a user in a user namespace, and each worker has its own."""
-    waiting = THREADS.replace("stop.set()", "send(started); receive(); stop.set()")
-    first = cells.start(waiting, with_limits(strict_plan(scratch), threads=16))
-    started = first.receive()
-    assert cells.run(THREADS, with_limits(strict_plan(scratch), threads=16)).value == started
-    first.send("end")
-    assert first.outcome().value == started
-
-
-def test_past_its_cpu_seconds_a_worker_is_killed(cells: CellServer, scratch: Path) -> None:
-    outcome = cells.run("def attempt():\n while True: pass", with_limits(strict_plan(scratch), cpu_s=1))
-    assert outcome.value is None
-    assert outcome.status & 0x7F == KILLED
-
-
-def test_limits_cannot_be_raised(cells: CellServer, scratch: Path) -> None:
-    code = """
-def attempt():
-    import resource
-    answers = []
-    for limit in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
-        soft, hard = resource.getrlimit(limit)
-        try: resource.setrlimit(limit, (hard, hard + 1)); answers.append("raised")
-        except (OSError, ValueError): answers.append(soft == hard)
-    return answers
-"""
-    assert cells.run(code, strict_plan(scratch)).value == [True] * 4
 
 
 # --- landlock
@@ -414,73 +315,3 @@ def test_it_holds_nothing_over_the_zygotes_namespaces(
     entered, renamed = cells.run(code, strict_plan(scratch, without=without), alone=True).value
     assert entered in {-errno.EPERM, -errno.ENOSPC}
     assert renamed == (0 if Layer.CAPABILITIES in without else -errno.EPERM)  # of its own host name namespace
-
-
-# --- what cannot be done is said
-
-
-def test_a_path_that_is_missing_is_named(cells: CellServer, scratch: Path) -> None:
-    plan = replace(strict_plan(scratch), readable=("/nowhere/at/all",))
-    with pytest.raises(NotConfinedError, match=r"landlock: .*'/nowhere/at/all'") as raised:
-        cells.run("", plan)
-    assert (raised.value.step, raised.value.errno) == ("landlock", errno.ENOENT)
-    with pytest.raises(NotConfinedError, match=r"landlock: .*'/nowhere/at/all'"):
-        cells.start("", plan, prepared=False)
-
-
-def test_mounts_without_namespaces_are_refused(cells: CellServer, scratch: Path) -> None:
-    with pytest.raises(NotConfinedError, match="mounts of its own take namespaces of its own") as raised:
-        cells.run("", strict_plan(scratch, without=[Layer.NAMESPACES]))
-    assert raised.value.step == "plan"
-
-
-def test_a_scratch_that_is_missing_is_named(cells: CellServer, scratch: Path) -> None:
-    plan = strict_plan(scratch / "missing")
-    with pytest.raises(NotConfinedError, match=r"mounts: .*missing"):
-        cells.start("", plan)
-    with pytest.raises(NotConfinedError, match=r"mounts: .*mount: No such file or directory: .*missing"):
-        cells.start("", plan, prepared=False)
-
-
-MORE_NAMESPACES = """
-def attempt():
-    from dspash_worker.confinement import namespaces
-    namespaces.enter_new()
-"""
-
-
-def test_a_limit_on_namespaces_is_named(cells: CellServer, scratch: Path) -> None:
-    plan = strict_plan(scratch, without={Layer.SECCOMP, Layer.CAPABILITIES})
-    outcome = cells.run(MORE_NAMESPACES, plan)
-    assert outcome.errno == errno.ENOSPC
-    assert "unshare: No space left on device (a limit on namespaces is reached" in outcome.text
-
-
-def test_a_process_with_threads_is_refused_namespaces_by_that_name(cells: CellServer, scratch: Path) -> None:
-    code = MORE_NAMESPACES.replace(
-        "attempt():",
-        "attempt():\n    import threading; threading.Thread(target=receive, daemon=True).start()",
-    )
-    outcome = cells.run(code, strict_plan(scratch, without=set(Layer)))
-    assert outcome.errno == errno.EINVAL
-    assert "or this process has more than one thread" in outcome.text
-
-
-def test_a_thread_under_a_filter_of_its_own_keeps_all_from_another(cells: CellServer, scratch: Path) -> None:
-    code = """
-def attempt():
-    import ctypes, threading
-    from dspash_worker.confinement import kernel, seccomp
-    program = seccomp.outer_program()
-    class Program(ctypes.Structure): _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-    apart, over = threading.Event(), threading.Event()
-    def stand_apart():
-        assert syscall("seccomp", 1, 0, ctypes.byref(Program(len(program) // 8, program))) == 0
-        apart.set(); over.wait()
-    threading.Thread(target=stand_apart, daemon=True).start()
-    assert apart.wait(5)
-    try: seccomp.install(program)
-    finally: over.set()
-"""
-    outcome = cells.run(code, strict_plan(scratch, without=[Layer.SECCOMP]))
-    assert "OSError: seccomp: a thread of this process is under another filter" in outcome.text
