@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dspash.bridge.account import Account
+from dspash.bridge.attendants import Attendants
 from dspash.errors import (
     CallCancelledError,
     CallTimeoutError,
@@ -193,6 +194,7 @@ class Call:
     __slots__ = (
         "account",
         "args",
+        "attendants",
         "command",
         "deadline",
         "files",
@@ -234,6 +236,7 @@ class Call:
         self.account = Account()
         self.future = CallFuture(self)
         self.measured = Measured()  # of its worker, where it had one to itself
+        self.attendants = Attendants()
         self.isolation: Isolation | None = None
         self.files: Mapping[str, bytes] = {}  # what it has left in its output folder, by path
         self.on_event = options.on_event

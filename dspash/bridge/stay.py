@@ -142,12 +142,15 @@ class Stay:
         return None if self.worker.budget is None else self.worker.budget.overdue()
 
     def _memory_over(self, allowed: int) -> int | None:
-        """What it uses, if that is too much. Shared pages are its own only in part: told apart when it may matter."""
+        """What it and its attendants use, if that is too much. Shared pages are theirs only in part: told apart when it
+        may matter.
+        """
+        attendants = self.call.attendants
         resident = self._gauge.resident_bytes()
-        if resident is None or resident <= allowed:
+        if resident is None or resident + attendants.resident_bytes() <= allowed:
             return None
         own = self._gauge.proportional_bytes()
-        used = resident if own is None else own
+        used = (resident if own is None else own) + attendants.proportional_bytes()
         return used if used > allowed else None
 
     def _next_look_s(self) -> float:
@@ -200,8 +203,8 @@ class Stay:
         process = self.worker.process
         cpu_s = self._gauge.cpu_s() if process.cpu_s is None else process.cpu_s
         peak = self._gauge.peak_bytes() if process.peak_memory_bytes is None else process.peak_memory_bytes
-        before = self.call.measured
+        before, attended_s = self.call.measured, self.call.attendants.cpu_s()
         self.call.measured = Measured(
-            before.cpu_s if cpu_s is None else max(0.0, cpu_s - self._cpu_before_s),
+            before.cpu_s if cpu_s is None else max(0.0, cpu_s - self._cpu_before_s) + attended_s,
             before.peak_memory_bytes if peak is None else peak,
         )

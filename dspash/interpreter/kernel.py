@@ -122,6 +122,16 @@ class Kernel:
         """The worker's process."""
         return self._process.pid
 
+    @property
+    def gauge(self) -> Gauge:
+        """What tells how much the worker uses."""
+        return self._gauge
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the worker has used in its life, as far as the system tells."""
+        told = self._process.cpu_s
+        return (self._gauge.cpu_s() or 0.0) if told is None else told
+
     def boot(self) -> str:
         """Greet the worker and open its interpreter; return the version of its Python. Raises KernelFailedError."""
         hello = {"protocol": PROTOCOL_VERSION, "heartbeat_s": 0, "max_frame": self._limits.frame_bytes}

@@ -100,7 +100,7 @@ class LentInterpreters:
         if sum(lent.call is call for lent in list(self._lent.values())) >= MOST_OPEN:
             raise FaultError.of(FaultKind.UNAVAILABLE, f"this call has {MOST_OPEN} interpreters open")
         order = call.options.sandbox
-        tier = self._tier if order is None else Tier(order.cell.plan.tier)
+        tier = self._tier if order is None else Tier(order.kind.plan.tier)
         limits = self._limits if order is None else order.limits
         try:
             kernel = self._foundry().start(tier, limits)
@@ -111,6 +111,7 @@ class LentInterpreters:
         lent = _Lent(next(self._numbers), call, kernel, limits)
         with self._lock:
             self._lent[lent.number] = lent
+        call.attendants.join(kernel)
         call.future.add_done_callback(lambda _ended: self._end(lent))
         return {"interpreter": lent.number, "python": python}
 
@@ -224,6 +225,7 @@ class LentInterpreters:
                 return
         for waiting in list(lent.asked.values()):
             waiting.cancel()
+        lent.call.attendants.leave(lent.kernel)
         self._foundry().bury(lent.kernel)
 
 

@@ -128,6 +128,33 @@ def test_interpreter_that_is_left_open_ends_with_its_call(app: dspash.App, runne
     wait_until(lambda: app._interpreters.open_count == 0, "its interpreter to be gone")
 
 
+SPENDER = """
+interpreters = [dspy.settings.interpreter_factory() for _ in range(3)]
+for interpreter in interpreters:
+    interpreter.execute(code)
+    if ending:
+        interpreter.shutdown()
+result = {}
+"""
+COMPUTE = "import time\nuntil = time.process_time() + 0.6\nwhile time.process_time() < until: pass"
+KEEP = "import time\nkept = b'k' * (140 << 20)\ntime.sleep(0.6)"  # longer than from one look to the next
+
+
+@pytest.mark.parametrize(
+    ("code", "ending", "limit"), [(COMPUTE, False, "cpu"), (COMPUTE, True, "cpu"), (KEEP, False, "memory")]
+)
+def test_what_its_interpreters_use_a_sandboxed_call_uses(
+    app: dspash.App, code: str, ending: bool, limit: str
+) -> None:
+    limits = dspash.Limits(cpu_s=1, memory_mb=256, wall_s=20)
+    spender = app.program("spender", forward_fn=SPENDER, limits=limits)
+    with pytest.raises(dspash.LimitExceededError) as exceeded:
+        spender(code=code, ending=ending)
+    assert exceeded.value.limit == limit
+    wait_until(lambda: app._interpreters.open_count == 0, "its interpreters to be gone")
+    assert (spender(code="1", ending=ending).usage.cpu_s or 0.0) < 1
+
+
 @pytest.mark.parametrize(
     ("kind", "config"),
     [("program_of_thought", {}), ("code_act", {"max_iters": 2}), ("rlm", {"max_iters": 4})],
