@@ -19,7 +19,10 @@ _ASSIGNED: Final = re.compile(r"^__version__\s*=\s*[\"']([^\"']+)", re.MULTILINE
 
 @cache
 def find_versions() -> Mapping[str, str | None]:
-    """Versions by name; None for what is not installed. Looked up once. `lm15` is the copy inside DSPy: both ends read its dicts."""
+    """Versions by name; None for what is not installed. Looked up once.
+
+    `lm15` is the copy inside DSPy: both ends read its dicts.
+    """
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in _DISTRIBUTIONS:
         try:

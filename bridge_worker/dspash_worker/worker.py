@@ -49,8 +49,8 @@ def run(
 ) -> ExitCode:
     """Serve the host on `pipes` with `domain`, or what that imports, and return why that ended.
 
-    `layers` are those this process is confined by, which the host is told. Call it in the main thread, which becomes the one that reads. Threads may still be running when it returns: only
-    `exit.leave` should follow.
+    `layers` are those this process is confined by, which the host is told. Call it in the main thread, which becomes the
+    one that reads. Threads may still be running when it returns: only `exit.leave` should follow.
     """
     install_hooks()
     keep_large_blocks()

@@ -31,8 +31,8 @@ class Runnable:
     """Something that can be called. It holds no process: any worker can serve it, also one that starts later.
 
     `create` is the request that defines it, `state` what an optimizer has learned for it, if any; `score` is what the
-    optimizer reached on its training set, `candidates` what it tried, and `usage` what that has used. `parts` are the modules it is made of.
-    `sandbox` says how its calls are sandboxed; None: they run in the app's own workers.
+    optimizer reached on its training set, `candidates` what it tried, and `usage` what that has used. `parts` are the
+    modules it is made of. `sandbox` says how its calls are sandboxed; None: they run in the app's own workers.
     """
 
     app: App = field(repr=False)

@@ -34,11 +34,10 @@ class Bind:
 class Binds:
     """All that an interpreter is shown: `pairs` as they are, and `files` as copies made when it starts.
 
-    `links` are symbolic links at the root, as (text, path). `readable` covers every target, in few paths: for Landlock. `packages` are the
-    host's folders that `files` are in.
-    `library_path` are the folders of shared libraries that the loader would not find by itself. `left_out` are folders
-    that the interpreter imports from outside a sandbox, and not inside. `hidden` are folders below a target that are to
-    be seen empty.
+    `links` are symbolic links at the root, as (text, path). `readable` covers every target, in few paths: for Landlock.
+    `packages` are the host's folders that `files` are in. `library_path` are the folders of shared libraries that the
+    loader would not find by itself. `left_out` are folders that the interpreter imports from outside a sandbox, and not
+    inside. `hidden` are folders below a target that are to be seen empty.
     """
 
     python: str

@@ -123,7 +123,7 @@ def _mask(bag: frozenset[str], bit_of: dict[str, int]) -> int:
 
 
 def _links(partners: list[_Loose], passages: Sequence[Passage]) -> dict[tuple[int, int], float]:
-    """How strongly (sentence a, passage b) are linked: a, by its index in `partners`, names passage b, or a name of b's opening."""
+    """How strongly (sentence a, passage b) are linked: a, by its index in `partners`, names b, or a name of b's opening."""
     found: dict[tuple[int, int], float] = {}
     passages = passages[:_MOST_LINKED]
     openings = [passage.sentences[0].text if passage.sentences else "" for passage in passages]

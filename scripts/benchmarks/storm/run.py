@@ -34,9 +34,9 @@ _MIB: Final = 1 << 20
 class StormReport:
     """What became of `steps` steps. `violations` is empty when every rule held.
 
-    Memory is the host process's own, from a fifth of the way to the end, nothing in a short storm. `block_growth`, in memory blocks of Python's
-    objects, tells a leak; resident memory may also grow because threads that come and go, each with an allocation
-    arena, leave it in pieces.
+    Memory is the host process's own, from a fifth of the way to the end, nothing in a short storm. `block_growth`, in
+    memory blocks of Python's objects, tells a leak; resident memory may also grow because threads that come and go, each
+    with an allocation arena, leave it in pieces.
     """
 
     seed: int

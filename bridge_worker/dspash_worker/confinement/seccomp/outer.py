@@ -22,7 +22,7 @@ _DENIED: Final = """
     iopl ioperm modify_ldt
     mbind get_mempolicy set_mempolicy set_mempolicy_home_node migrate_pages move_pages
 """
-"""What neither the zygote nor a worker on its way into confinement needs: it forks, changes namespaces, mounts, and no more."""
+"""What neither the zygote nor a worker on its way into confinement needs: it forks, changes namespaces, and mounts."""
 
 _AF_UNIX: Final = 1
 _TYPING_FOR_ANOTHER: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: input to a terminal as if it were typed
