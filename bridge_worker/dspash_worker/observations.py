@@ -11,9 +11,8 @@ from dspash_worker.tracebacks import user_traceback
 __all__ = ["observe_as_faults_do"]
 
 _AGENTS: Final = ("dspy.predict.react", "dspy.predict.react_v2")
-_FORMAT: Final = (
-    "format_error_for_lm"  # DSPy's, with this machine's paths; each of these modules has it by its name
-)
+_FORMAT: Final = "format_error_for_lm"
+"""DSPy's, with this machine's paths; each of these modules has it by its name."""
 
 
 def observe_as_faults_do() -> None:

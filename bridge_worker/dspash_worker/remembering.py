@@ -13,9 +13,8 @@ from pydantic.fields import FieldInfo
 
 __all__ = ["remember"]
 
-MOST_ADAPTERS: Final = (
-    512  # types whose adapters are kept; a program that makes types by the thousand loses only time
-)
+MOST_ADAPTERS: Final = 512
+"""Types whose adapters are kept; a program that makes types by the thousand loses only time."""
 
 
 def remember() -> None:

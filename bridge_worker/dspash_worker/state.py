@@ -20,9 +20,8 @@ from dspash_worker.workbench import Workbench, id_of
 __all__ = ["apply_module_state", "dump", "dump_state", "load_state", "restore", "summarise"]
 
 _FULL: Final = "state"
-_SELF: Final = (
-    "self"  # what DSPy calls the predictor of a module that is itself one; its own state has no level for it
-)
+_SELF: Final = "self"
+"""What DSPy calls the predictor of a module that is itself one; its own state has no level for it."""
 
 
 def dump_state(workbench: Workbench, call: Call) -> dict[str, Any]:

@@ -51,9 +51,9 @@ _ASIDE: Final = frozenset(map(str, (Command.PING, Command.STATS, Command.LIST, C
 _OF_THE_BRIDGE: Final = frozenset(map(str, (Command.HELLO, Command.SHUTDOWN)))
 """Commands that begin and end a session: nobody else's to send."""
 
-CLOSING_S: Final = (
-    15.0  # beside twice `shutdown_s`; only a callback that does not return makes it take so long
-)
+CLOSING_S: Final = 15.0
+"""Beside twice `shutdown_s`; only a callback that does not return makes it take so long."""
+
 _MIB: Final = 1024 * 1024
 
 
@@ -75,9 +75,8 @@ class Bridge:
         self._options = options
         self._asks = AskServer(handlers, quick=quick)
         self._recycle_at = options.recycling.max_calls
-        self._ended_by: Callable[[], BridgeError] | None = (
-            None  # what calls are refused with, once it is over
-        )
+        self._ended_by: Callable[[], BridgeError] | None = None
+        """What calls are refused with, once it is over."""
         self._closing = threading.Lock()  # held for a look, to tell who closes
         self._closed = threading.Event()
         self._is_copy = False  # in a fork of the process that opened it

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["REAP_S", "Burials"]
 
-DYING_S: Final = (
-    0.05  # a process whose pipe has closed is given this to end by itself, so that its own reason is told
-)
-DYING_LOOK_S: Final = (
-    0.0005  # until the first look whether it has; each wait is longer by half, for it takes longer
-)
+DYING_S: Final = 0.05
+"""A process whose pipe has closed is given this to end by itself, so that its own reason is told."""
+
+DYING_LOOK_S: Final = 0.0005
+"""Until the first look whether it has; each wait is longer by half, for it takes longer."""
+
 LONGEST_LOOK_S: Final = 0.02
 REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
 

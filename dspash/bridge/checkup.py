@@ -13,9 +13,8 @@ from dspash.supervision import Hung, LivenessLimits, Phase, ProcessState, StartF
 
 __all__ = ["Checkup"]
 
-SHARE_OVER_S: Final = (
-    0.5  # the kernel counts CPU time in ticks of 10 ms: over less, a busy worker may seem idle
-)
+SHARE_OVER_S: Final = 0.5
+"""The kernel counts CPU time in ticks of 10 ms: over less, a busy worker may seem idle."""
 
 
 class Checkup:

@@ -107,9 +107,8 @@ def _spawn(
         pass_fds=passed,
         start_new_session=True,  # signals from the host's terminal are the host's to handle
     )
-    popen.returncode = (
-        0  # so that it leaves the reaping to us: it would not tell a stolen status from an exit
-    )
+    # So that it leaves the reaping to us: it would not tell a stolen status from an exit.
+    popen.returncode = 0
     return popen.pid
 
 

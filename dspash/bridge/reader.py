@@ -18,9 +18,8 @@ from dspash_protocol import BrokenFramingError, Received, Session, TruncatedFram
 
 __all__ = ["Reader"]
 
-LEAD_S: Final = (
-    0.01  # how long a caller reads for itself; past that, a switch of threads is no loss worth having
-)
+LEAD_S: Final = 0.01
+"""How long a caller reads for itself; past that, a switch of threads is no loss worth having."""
 
 
 class Reader:

@@ -23,9 +23,8 @@ AMBIENT: Final = (
 )
 """What may become of any call while workers die and stand still around it."""
 
-_LATE_S: Final = (
-    5.0  # past its deadline a call counts as lost: far more than any overshoot, even on a busy machine
-)
+_LATE_S: Final = 5.0
+"""Past its deadline a call counts as lost: far more than any overshoot, even on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
