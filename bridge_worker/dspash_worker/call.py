@@ -139,7 +139,7 @@ class Call:
         with self.cancellation:
             inbox = ThreadInbox()
             pending = self._begin(command, args, inbox, timeout_s)
-            self._channel.lead(inbox.waiting)
+            self._channel.lead(inbox.waiting, own=1)
             delivery = inbox.take(timeout_s)
             self._asks.withdraw(pending, "timeout")
             return _value_of(delivery, command, timeout_s)
@@ -159,7 +159,7 @@ class Call:
         try:
             while True:
                 with self.cancellation:
-                    self._channel.lead(inbox.waiting)
+                    self._channel.lead(inbox.waiting, own=1)
                     delivery = inbox.take(self._left(until))
                 if not isinstance(delivery, Item):
                     return _value_of(delivery, command, timeout_s)

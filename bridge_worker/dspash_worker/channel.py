@@ -178,11 +178,11 @@ class Channel:
 
     # --- reading, in a thread that waits for what the host says next ---
 
-    def lead(self, is_over: Callable[[], object]) -> None:
-        """Read in this thread for a moment, at most until `is_over`, if nobody else does."""
+    def lead(self, is_over: Callable[[], object], *, own: int = 0) -> None:
+        """Read in this thread for a moment, at most until `is_over`, if nobody else does. See Reader.lead."""
         if not CAN_LEAD or self.forked or self._reader is None:
             return
-        self._reader.lead(is_over, self)
+        self._reader.lead(is_over, self, own=own)
         if self._reader.end is not None:
             self._wake_reader()
 

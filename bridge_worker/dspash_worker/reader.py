@@ -75,14 +75,18 @@ class Reader:
             finally:
                 self._reading.release()
 
-    def lead(self, is_over: Callable[[], object], wait: Pausable) -> None:
-        """Read in this thread until `is_over`, or for LEAD_S; not at all while another one does."""
+    def lead(self, is_over: Callable[[], object], wait: Pausable, *, own: int) -> None:
+        """Read in this thread until `is_over`, or for LEAD_S; not at all while another one does.
+
+        `own` is how many of the host's open requests this thread serves. While there are others, it only sleeps: they
+        would have to share the interpreter with one that looks. A thread that serves none leaves the reading to them.
+        """
         if self.end is not None or not self._reading.acquire(blocking=False):
             return
         try:
             wait.pause()
             try:
-                self._lead(is_over)
+                self._lead(is_over, own)
             finally:
                 wait.resume()
         finally:
@@ -97,11 +101,14 @@ class Reader:
         poller.register(self._descriptor, select.POLLIN)
         return poller
 
-    def _lead(self, is_over: Callable[[], object]) -> None:
+    def _lead(self, is_over: Callable[[], object], own: int) -> None:
         until = self._now() + LEAD_S
         while self.end is None and not is_over():
-            if self._session.owed <= 1 and self._look_again(is_over):
-                continue  # other calls would have to share the interpreter with one that only looks
+            if self._session.owed <= own:
+                if self._look_again(is_over):
+                    continue
+            elif not own:
+                return
             left_s = until - self._now()
             if left_s <= 0 or not self._arrival.poll(left_s * 1000):
                 return

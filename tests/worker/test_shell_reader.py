@@ -68,15 +68,23 @@ def scene() -> Iterator[Scene]:
 def test_a_leader_reads_until_it_has_what_it_waits_for_and_pauses_the_permanent_thread(scene: Scene) -> None:
     for number in range(3):
         scene.say(number)
-    scene.reader.lead(lambda: len(scene.payloads) >= 3, scene.wait)
+    scene.reader.lead(lambda: len(scene.payloads) >= 3, scene.wait, own=9)
     assert scene.payloads == [0, 1, 2]
     assert scene.wait.told == ["pause", "resume"]
 
 
 def test_a_leader_for_whom_nothing_comes_gives_up(scene: Scene) -> None:
-    scene.reader.lead(lambda: False, scene.wait)
+    scene.reader.lead(lambda: False, scene.wait, own=9)
     assert scene.payloads == []
     assert scene.wait.told == ["pause", "resume"]
+
+
+def test_a_thread_that_serves_nothing_leaves_the_reading_to_those_that_do(scene: Scene) -> None:
+    scene.say("served elsewhere")
+    scene.reader.read()
+    scene.say("read elsewhere")
+    scene.reader.lead(lambda: False, scene.wait, own=0)
+    assert scene.payloads == ["served elsewhere"]
 
 
 def test_while_one_thread_reads_no_other_does(scene: Scene) -> None:
@@ -87,13 +95,13 @@ def test_while_one_thread_reads_no_other_does(scene: Scene) -> None:
         assert go_on.wait(BOUND_S)
         return True
 
-    leader = threading.Thread(target=scene.reader.lead, args=(is_over, scene.wait))
+    leader = threading.Thread(target=scene.reader.lead, args=(is_over, scene.wait), kwargs={"own": 9})
     leader.start()
     assert inside.wait(BOUND_S)
     scene.say("unread")
     scene.reader.read()
     other = Wait()
-    scene.reader.lead(lambda: False, other)
+    scene.reader.lead(lambda: False, other, own=9)
     assert (scene.payloads, other.told) == ([], [])
     go_on.set()
     leader.join(BOUND_S)
@@ -111,18 +119,18 @@ def test_the_end_that_a_leader_meets_is_seen_once_all_was_received(scene: Scene)
             seen.append(scene.reader.end)
         return False
 
-    scene.reader.lead(is_over, scene.wait)
+    scene.reader.lead(is_over, scene.wait, own=9)
     assert scene.payloads == ["last"]
     assert scene.reader.end is StreamEnd.EOF
     assert StreamEnd.EOF not in seen
-    scene.reader.lead(is_over, scene.wait)  # nothing is left to read
+    scene.reader.lead(is_over, scene.wait, own=9)  # nothing is left to read
     assert scene.wait.told == ["pause", "resume"]
 
 
 def test_an_end_inside_a_frame_is_no_end_of_the_stream_but_a_break(scene: Scene) -> None:
     scene.host.sendall(b"\0\0\0")
     scene.host.shutdown(socket.SHUT_WR)
-    scene.reader.lead(lambda: False, scene.wait)
+    scene.reader.lead(lambda: False, scene.wait, own=9)
     assert scene.reader.end is StreamEnd.BROKEN
 
 
@@ -133,7 +141,7 @@ def test_what_a_message_raises_leaves_the_reading_to_others(scene: Scene) -> Non
     scene.reader._receive = fail
     scene.say("lost")
     with pytest.raises(ValueError, match="a defect"):
-        scene.reader.lead(lambda: False, scene.wait)
+        scene.reader.lead(lambda: False, scene.wait, own=9)
     assert scene.wait.told == ["pause", "resume"]
     scene.reader._receive = scene.received.append
     scene.say("next")
