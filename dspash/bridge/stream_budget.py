@@ -8,7 +8,7 @@ from typing import Final
 
 from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
 
-__all__ = ["FRAME_TIME_S", "SLICE_BYTES", "StreamBudget"]
+__all__ = ["FRAME_TIME_S", "SLICE_BYTES", "ReadingBudget", "StreamBudget"]
 
 SLICE_BYTES: Final = 4096
 """How much is taken in between two looks at the budget: frames of a few bytes cost the reading thread 15 µs each."""
@@ -22,6 +22,26 @@ takes half a second, in which the thread that reads hears nobody else; one of te
 
 READING_SHARE: Final = 0.1  # of a core, on which as much is free again
 _MIB: Final = 1024 * 1024
+
+
+class ReadingBudget:
+    """CPU time that it may cost the host to read one peer: some at once, and a share of a core from then on."""
+
+    def __init__(self, *, frame_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most_s = self._credit_s = READING_S * max(1.0, frame_bytes / _MIB)
+        self._clock = clock
+        self._filled_at = clock()
+
+    def __repr__(self) -> str:
+        return f"<ReadingBudget {self._credit_s:.3g}/{self._most_s:g} s>"
+
+    def take(self, reading_s: float) -> None:
+        """To read what came last took `reading_s`. Raises LimitOverrun when that was too much."""
+        now = self._clock()
+        earned_s, self._filled_at = (now - self._filled_at) * READING_SHARE, now
+        self._credit_s = min(self._most_s, self._credit_s + earned_s) - reading_s
+        if self._credit_s < 0:
+            raise LimitOverrun(Overrun(Limit.READING, self._most_s - self._credit_s, self._most_s))
 
 
 class StreamBudget:
@@ -45,7 +65,7 @@ class StreamBudget:
         self._clock = clock
         self._frame_credit = FRAMES_PER_S
         self._byte_credit = BYTES_PER_S
-        self._most_reading_s = self._reading_credit_s = READING_S * max(1.0, frame_bytes / _MIB)
+        self._reading = ReadingBudget(frame_bytes=frame_bytes, clock=clock)
         self._filled_at = clock()
         self._mid_frame_since: float | None = None
 
@@ -72,8 +92,6 @@ class StreamBudget:
         self._filled_at = now
         self._frame_credit = min(FRAMES_PER_S, self._frame_credit + passed_s * FRAMES_PER_S) - frames
         self._byte_credit = min(BYTES_PER_S, self._byte_credit + passed_s * BYTES_PER_S) - size
-        earned_s = self._reading_credit_s + passed_s * READING_SHARE
-        self._reading_credit_s = min(self._most_reading_s, earned_s) - reading_s
         self.frames_left -= frames
         if frames or not mid_frame or self._mid_frame_since is None:
             self._mid_frame_since = now if mid_frame else None
@@ -81,9 +99,7 @@ class StreamBudget:
             raise LimitOverrun(Overrun(Limit.FRAMES, self._frames - self.frames_left, self._frames))
         if self._frame_credit < 0 or self._byte_credit < 0:
             raise LimitOverrun(Overrun(Limit.RATE, None, FRAMES_PER_S))
-        if self._reading_credit_s < 0:
-            used_s = self._most_reading_s - self._reading_credit_s
-            raise LimitOverrun(Overrun(Limit.READING, used_s, self._most_reading_s))
+        self._reading.take(reading_s)
 
     def printed(self, total_bytes: int) -> None:
         """It has printed `total_bytes` in its life."""

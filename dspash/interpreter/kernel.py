@@ -19,7 +19,7 @@ from dspash.bridge.call import Measured
 from dspash.bridge.evidence import overrun_behind
 from dspash.bridge.forked import ForkedProcess
 from dspash.bridge.gauge import Gauge
-from dspash.bridge.overrun import Limit, Overrun
+from dspash.bridge.overrun import Limit, LimitOverrun, Overrun
 from dspash.bridge.process import Process
 from dspash.errors import WorkerLostError
 from dspash.interpreter.link import BrokenLinkError, Link, LinkLostError, LinkTimeoutError
@@ -342,6 +342,8 @@ class Kernel:
             self._fail(str(error), Overrun(Limit.OUTPUT, error.size / MIB, self._limits.output_mb))
         except _MisbehavedError as error:
             self._fail(str(error), error.overrun)
+        except LimitOverrun as error:
+            self._fail("reading what it says takes too much of its host's time", error.overrun)
         except (BrokenLinkError, LocalProtocolError) as error:
             self._fail(str(error))
         except BaseException:

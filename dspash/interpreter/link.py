@@ -11,6 +11,7 @@ from typing import Final
 
 from dspash.bridge.forked import ForkedProcess
 from dspash.bridge.process import Process
+from dspash.bridge.stream_budget import ReadingBudget
 from dspash.interpreter.printed import Printed
 from dspash_protocol import Message, Received, RemoteProtocolError, Role, Session, Spinning
 
@@ -50,6 +51,7 @@ class Link:
         self._process = process
         self._sock = sock
         self._spinning = Spinning()
+        self._reading = ReadingBudget(frame_bytes=max_frame)
         self._arrived: deque[Received] = deque()
         self._writes = threading.Lock()
         self._poll = select.poll()
@@ -78,7 +80,8 @@ class Link:
     def receive(self, *, until: float) -> Received:
         """Wait for the next message.
 
-        Raises LinkTimeoutError, LinkLostError, BrokenLinkError, TooMuchPrintedError.
+        Raises LinkTimeoutError, LinkLostError, BrokenLinkError, TooMuchPrintedError; LimitOverrun when reading costs
+        too much.
         """
         while not self._arrived:
             data = self._look_again() if self._spinning.is_due() else None
@@ -101,10 +104,12 @@ class Link:
     def _take(self, data: bytes) -> None:
         if not data:
             raise LinkLostError("the worker has closed its end")
+        began = time.thread_time()
         try:
             self._arrived.extend(self.session.receive(data))
         except RemoteProtocolError as error:
             raise BrokenLinkError(str(error)) from None
+        self._reading.take(time.thread_time() - began)
 
     def _read(self) -> bytes | None:
         try:

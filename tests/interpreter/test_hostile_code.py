@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dspash.bridge import stream_budget
 from dspash.errors import CodeExecutionError, CodeInterpreterError, LimitExceededError
 from dspash.sandbox import Limits
 
@@ -257,6 +258,28 @@ def test_limit_that_was_passed_is_named(interpreter: Any, counter: Counter, limi
     cause = caught.value.__cause__
     assert isinstance(cause, LimitExceededError)
     assert cause.limit == limit
+
+
+def test_words_that_are_long_to_read_are_read_for_a_bounded_time(
+    interpreter: Any, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_budget, "READING_S", 0.1)
+    made = interpreter(tools={"count": counter})
+    assert made.execute("count()") == 1
+    asking = """
+padding = b'\\xa7padding\\xdd' + (900_000).to_bytes(4, 'big') + b'\\x90' * 900_000
+for id in range(-2, -30, -1):
+    args = {'call': current, 'name': 'count', 'arguments': '[[], {}]', 'alone': True}
+    payload = encode(Request(id, 'interpreter.tool', args).to_map(), Codec.MSGPACK)
+    payload = bytes([payload[0] + 1]) + payload[1:] + padding  # one member more
+    write(len(payload).to_bytes(4, 'big') + payload)
+"""
+    with pytest.raises(CodeInterpreterError, match="takes too much of its host's time") as caught:
+        made.execute(TAKE_THE_PIPE + asking)
+    cause = caught.value.__cause__
+    assert isinstance(cause, LimitExceededError)
+    assert cause.limit == "reading"
+    assert counter.calls < 29
 
 
 def test_cpu_time_is_that_of_one_execution(interpreter: Any) -> None:
