@@ -47,6 +47,7 @@ __all__ = ["Disposables"]
 
 UNKNOWN_LOOK_S: Final = 0.001  # what a worker says may be here before what its zygote says of it
 DYING_S: Final = 0.5  # nobody waits for its place but other calls: its own reason is worth more than the time
+RESTOCK_S: Final = 0.005  # a birth takes a processor for so long that a short call is let by first
 TIDY_S: Final = 5.0  # between looks for spares that are kept for nothing
 BOOT_FRAMES: Final = 64
 BOOT_OUTPUT_BYTES: Final = 1 << 20
@@ -168,7 +169,10 @@ class Disposables:
         worker = None if order.session is None else order.session.take()
         if worker is None:
             worker = self._spares.claim(order.kind, call)
-            self._mailbox.cast(self._restock)
+            if worker is None:
+                self._mailbox.cast(self._restock)
+            else:
+                self._mailbox.cast_after(RESTOCK_S, self._restock)
         if worker is not None:
             self._hand_off(worker, call)
 
