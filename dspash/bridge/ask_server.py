@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dspash.bridge.ask import Ask
 from dspash.bridge.elastic import ElasticThreads
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
 __all__ = ["AskHandler", "AskServer"]
+
+FEW_ASKS: Final = 8  # that an untrusted worker may have open even when threads become scarce
+FOR_FEW: Final = 256  # threads of each kind that nobody gets who has more than these
 
 AskHandler: TypeAlias = Callable[[Ask], Any]
 
@@ -48,7 +51,8 @@ class AskServer:
         if ask.command in self._quick and worker.hand_to_caller(ask, serve):
             return
         threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
-        if not threads.start(serve):
+        is_greedy = worker.budget is not None and worker.open_asks > FEW_ASKS
+        if not threads.start(serve, keep_free=FOR_FEW if is_greedy else 0):
             problem = "too many requests of workers are being served"
             ask.fail(Fault(FaultKind.UNAVAILABLE, problem, retryable=True))
 

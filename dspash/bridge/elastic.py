@@ -37,10 +37,14 @@ class ElasticThreads:
     def __repr__(self) -> str:
         return f"<ElasticThreads {self._name} threads={len(self._threads)} idle={self._idle}>"
 
-    def start(self, job: Callable[[], None]) -> bool:
-        """Run `job` on a thread of its own; False when there are too many, or after `close`."""
+    def start(self, job: Callable[[], None], *, keep_free: int = 0) -> bool:
+        """Run `job` on a thread of its own; False when there are too many, or after `close`.
+
+        `keep_free` is how many threads are to be left for others.
+        """
         with self._lock:
-            if not self._open:
+            busy = len(self._threads) - self._idle + len(self._jobs)
+            if not self._open or self._limit - busy <= keep_free:
                 return False
             if self._idle > len(self._jobs):
                 self._jobs.append(job)

@@ -198,6 +198,21 @@ def test_no_job_waits_for_another_up_to_the_limit(threads: ElasticThreads) -> No
     wait_until(lambda: threads.start(lambda: None), "a thread to be free again")
 
 
+def test_threads_can_be_kept_for_others(threads: ElasticThreads) -> None:
+    go_on = threading.Event()
+
+    def stay() -> None:
+        go_on.wait(BOUND_S)
+
+    for _ in range(5):
+        assert threads.start(stay, keep_free=3)
+    assert not threads.start(fail, keep_free=3)
+    assert threads.start(stay)
+    go_on.set()
+    wait_until(lambda: threads._idle == len(threads._threads), "the threads to be idle")
+    assert threads.start(lambda: None, keep_free=3)
+
+
 def test_an_idle_thread_takes_the_next_job_and_ends_when_there_is_none_for_long(
     threads: ElasticThreads,
 ) -> None:
