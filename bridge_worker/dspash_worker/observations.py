@@ -19,9 +19,8 @@ def observe_as_faults_do() -> None:
     """Have agents tell a failure by the program's own frames, as faults do: it goes into prompts and into outputs."""
     for name in _AGENTS:
         module = importlib.import_module(name)
-        getattr(
-            module, _FORMAT
-        )  # a DSPy that tells failures in another way is to be noticed, not passed over
+        # A DSPy that tells failures in another way is to be noticed, not passed over.
+        getattr(module, _FORMAT)
         setattr(module, _FORMAT, _format_error)
 
 

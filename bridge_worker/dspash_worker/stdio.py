@@ -55,9 +55,8 @@ def _move_high(descriptor: int) -> int:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FLOOR)
     except OSError:
         os.fstat(descriptor)  # not open at all: that is the error to raise
-        return fcntl.fcntl(
-            descriptor, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1
-        )  # so few are allowed that the floor is too high
+        # So few are allowed that the floor is too high.
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _STDERR + 1)
 
 
 def _text_stream(descriptor: int) -> TextIO:
@@ -72,9 +71,8 @@ def _open_stderr() -> None:
     try:
         os.fstat(_STDERR)
     except OSError:
-        null = os.open(
-            os.devnull, os.O_WRONLY
-        )  # takes the lowest free number, which is 2 since 0 and 1 are open
+        # Takes the lowest free number, which is 2 since 0 and 1 are open.
+        null = os.open(os.devnull, os.O_WRONLY)
         if null != _STDERR:
             os.dup2(null, _STDERR)
             os.close(null)

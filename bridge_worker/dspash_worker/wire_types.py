@@ -80,9 +80,8 @@ def _tagged(value: dict[str, Any], path: str) -> Any:
 
 
 def _tagged_tool(value: dict[str, Any], path: str) -> dspy.Tool:
-    from dspash_worker.tools import (
-        read_tools,
-    )  # a tool's values are wire values, so that module needs this one
+    # A tool's values are wire values, so that module needs this one.
+    from dspash_worker.tools import read_tools
 
     described = {key: item for key, item in value.items() if key != TYPE_TAG}
     (tool,) = read_tools([described], full=True, path=path).values()

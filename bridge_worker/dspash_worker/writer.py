@@ -49,9 +49,8 @@ class Writer:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._outbox = Outbox()
-        self._turns: deque[EventQueue] = (
-            deque()
-        )  # queues with something in them; none while the outbox is empty
+        # Queues with something in them; none while the outbox is empty.
+        self._turns: deque[EventQueue] = deque()
         self._moved_at = 0.0  # when the pipe last took something, or bytes began to wait for it
 
     def __repr__(self) -> str:

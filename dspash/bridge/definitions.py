@@ -173,9 +173,8 @@ def _subject_of(command: str, args: Mapping[str, Any]) -> str:
 def _still_needed(log: list[Definition], told_to_all: int) -> list[Definition]:
     """The part of `log` that leads anybody who has been told up to `told_to_all`, or nothing, to the same state."""
     kept: list[Definition] = []
-    replaced: set[str] = (
-        set()
-    )  # subjects that a later definition stands for anew, and nobody kept was built of since
+    # Subjects that a later definition stands for anew, and nobody kept was built of since.
+    replaced: set[str] = set()
     restated: set[str] = set()  # subjects that a later definition gives their state
     configured: set[str] = set()
     for definition in reversed(log):

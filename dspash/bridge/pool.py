@@ -176,9 +176,8 @@ class Pool(Generic[W]):
         return self._waiting if call.standing is Standing.ORDINARY else self._slotless
 
     def _may_wait(self, call: Call) -> bool:
-        return (
-            self.queued < self.max_queue or call.standing is Standing.NESTED
-        )  # calls that hold slots wait for it
+        # Calls that hold slots wait for it.
+        return self.queued < self.max_queue or call.standing is Standing.NESTED
 
     def _is_at_home(self, worker: W, call: Call) -> bool:
         return call.options.sticky is None or self._home_of(call.options.sticky) == worker.child_id

@@ -37,9 +37,8 @@ def main() -> NoReturn:
     """Run `dspash` with the process's arguments, and exit."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="replace"
-            )  # a terminal without some letter shows "?" and not a traceback
+            # A terminal without some letter shows "?" and not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # just before or after a command; one that comes during it is `run`'s

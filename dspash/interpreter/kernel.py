@@ -252,9 +252,8 @@ class Kernel:
         turn.running.add(request_id)
 
         def answer(reply: ToolReply) -> None:
-            turn.running.discard(
-                request_id
-            )  # first: the worker may end the turn as soon as it has the answer
+            # First: the worker may end the turn as soon as it has the answer.
+            turn.running.discard(request_id)
             running.__exit__(None, None, None)
             try:
                 self._answer(turn, reply)

@@ -16,9 +16,8 @@ MIB: Final = 1 << 20
 LEAST_MEMORY_MB: Final = 256  # DSPy itself, and the stacks of a few threads
 LEAST_FILES: Final = 32
 LEAST_THREADS: Final = 8  # the worker's own, and one call's
-SPARE_ADDRESSES: Final = (
-    1 << 30
-)  # what libraries reserve and never touch, beyond the memory a program may have
+SPARE_ADDRESSES: Final = 1 << 30
+"""What libraries reserve and never touch, beyond the memory a program may have."""
 LONGEST_FRAME_MB: Final = 64
 
 _DURATIONS: Final = ("cpu_s", "wall_s", "total_s")

@@ -39,9 +39,8 @@ class ToolCalls:
         self._waiting: dict[int, Reply | None] = {}  # by request id
         self._changed = threading.Condition(threading.Lock())
         self._is_reading = False
-        self._asking = (
-            threading.Lock()
-        )  # ids leave in their order: to a host, one that does not count down is forged
+        # Ids leave in their order: to a host, one that does not count down is forged.
+        self._asking = threading.Lock()
         self._last_id = 0
 
     def __repr__(self) -> str:

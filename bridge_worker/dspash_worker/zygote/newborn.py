@@ -73,9 +73,8 @@ def become_worker(newborn: Newborn) -> NoReturn:
 
 def _settle_in_trust(newborn: Newborn) -> Pipes:
     """Take the place of a worker that holds no secret and is not feared, only kept together."""
-    os.setpgid(
-        0, 0
-    )  # a group of its own, in the zygote's session: the scheduler would weigh a session like a whole host
+    # A group of its own, in the zygote's session: the scheduler would weigh a session like a whole host.
+    os.setpgid(0, 0)
     die_with_parent_thread()
     if newborn.nest is not None:
         newborn.nest.enter_mounts()

@@ -33,9 +33,8 @@ def outer_policy() -> Policy:
     """Return the policy: a list of what is denied, as confining a worker takes calls that confined ones must not have."""
     forbidden = refuse(errno.EPERM)
     rules: dict[str, Verdict] = dict.fromkeys(_DENIED.split(), forbidden)
-    rules["clone3"] = refuse(
-        errno.ENOSYS
-    )  # its flags lie in memory, where no filter sees them; glibc then uses clone
+    # Its flags lie in memory, where no filter sees them; glibc then uses clone.
+    rules["clone3"] = refuse(errno.ENOSYS)
     rules["socket"] = Rule((Case((is_one_of(0, _AF_UNIX),), ALLOW),), refuse(errno.EAFNOSUPPORT))
     rules["ioctl"] = Rule((Case((is_one_of(1, *_TYPING_FOR_ANOTHER),), forbidden),), ALLOW)
     rules["personality"] = Rule((Case((is_one_of(0, _LINUX, _PERSONALITY_QUERY),), ALLOW),), forbidden)
