@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
+from dspash.app.weight import weight_of
 from dspash.bridge import Call
 from dspash.errors import OverloadedError
 from dspash_protocol import Event, EventKind
@@ -16,6 +17,7 @@ from dspash_protocol import Event, EventKind
 __all__ = ["Stream"]
 
 MAX_WAITING: Final = 65_536
+MAX_WAITING_BYTES: Final = 64 << 20
 """Items; a consumer that lags further behind loses the call, not the host its memory."""
 
 T = TypeVar("T")
@@ -34,7 +36,8 @@ class Stream(Generic[T]):
         self._kind = kind
         self._read_item = read_item
         self._read_result = read_result
-        self._waiting: deque[Any] = deque()
+        self._waiting: deque[tuple[Any, int]] = deque()  # each with its weight
+        self._waiting_bytes = 0
         self._lock = threading.RLock()  # taken by itself: Ctrl-C inside a condition can leave its lock taken
         self._changed = threading.Condition(self._lock)
         self._listener: Callable[[], None] | None = None
@@ -59,11 +62,19 @@ class Stream(Generic[T]):
         """Take an event, on the thread that reads it."""
         if event.kind != self._kind:
             return
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(event.data)
+        weight = weight_of(event.data)
+        if len(self._waiting) < MAX_WAITING and self._waiting_bytes + weight <= MAX_WAITING_BYTES:
+            with self._lock:
+                self._waiting.append((event.data, weight))
+                self._waiting_bytes += weight
             self._tell()
         elif self._call is not None:
-            error = OverloadedError(queued=len(self._waiting), limit=MAX_WAITING)
+            error = OverloadedError(
+                queued=len(self._waiting),
+                limit=MAX_WAITING,
+                what="events of a stream",
+                way_out=f"iterate it sooner; together they may take {MAX_WAITING_BYTES >> 20} MiB",
+            )
             self._call.give_up(error, "its events are not taken")
 
     def follow(self, call: Call) -> Stream[T]:
@@ -94,7 +105,7 @@ class Stream(Generic[T]):
                     self._changed.wait()
             if not self._waiting:
                 return
-            yield self._read_item(self._waiting.popleft())
+            yield self._next()
 
     async def __aiter__(self) -> AsyncIterator[T]:
         call = self._followed()
@@ -111,7 +122,7 @@ class Stream(Generic[T]):
                 arrived.clear()
                 ended = call.future.done()  # looked at first: what came before the end is then in the queue
                 while self._waiting:
-                    yield self._read_item(self._waiting.popleft())
+                    yield self._next()
                 if ended:
                     yield self._read_result(call, call.future.result())
                     return
@@ -119,6 +130,12 @@ class Stream(Generic[T]):
         finally:
             self._listener = None
             self.close()
+
+    def _next(self) -> T:
+        with self._lock:
+            item, weight = self._waiting.popleft()
+            self._waiting_bytes -= weight
+        return self._read_item(item)
 
     def _followed(self) -> Call:
         if self._call is None:

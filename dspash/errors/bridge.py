@@ -109,14 +109,23 @@ class CallCancelledError(BridgeError, CancelledError):
 
 
 class OverloadedError(BridgeError):
-    """The queue is full: `queued` calls wait, `limit` is the most. Wait, then retry: nothing was sent."""
+    """The queue is full: `queued` calls wait, `limit` is the most. Wait, then retry: nothing was sent.
 
-    def __init__(self, *, queued: int, limit: int) -> None:
+    Of a stream: so many of its events wait to be iterated, and its call was given up.
+    """
+
+    def __init__(
+        self,
+        *,
+        queued: int,
+        limit: int,
+        what: str = "calls",
+        way_out: str = "retry later, or open with more workers or a longer queue",
+    ) -> None:
         self.queued = queued
         self.limit = limit
         super().__init__(
-            f"{queued} calls are queued and the limit is {limit}; retry later, or open with more workers"
-            " or a longer queue",
+            f"{queued} {what} are queued and the limit is {limit}; {way_out}",
             retryable=True,
         )
 

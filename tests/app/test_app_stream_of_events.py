@@ -11,6 +11,7 @@ import pytest
 
 from dspash.app import stream as stream_module
 from dspash.app.stream import Stream
+from dspash.app.weight import weight_of
 from dspash.bridge import Call, CallOptions
 from dspash.errors import CallCancelledError, CallTimeoutError, OverloadedError
 from dspash_protocol import Event, EventKind
@@ -115,6 +116,27 @@ def test_a_consumer_that_lags_behind_loses_the_call(scene: Scene, monkeypatch: p
     assert [next(reading) for _ in range(3)] == ["A", "B", "C"]
     with pytest.raises(OverloadedError):
         next(reading)
+
+
+@pytest.mark.parametrize("item", ["x" * 400, ["x"] * 3000, {"x": [["x" * 400]]}])
+def test_heavy_events_are_kept_up_to_their_weight(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, item: Any
+) -> None:
+    monkeypatch.setattr(stream_module, "MAX_WAITING_BYTES", 2 * weight_of(item))
+    scene.tell(item, item)
+    assert not scene.call.has_ended
+    scene.tell(item)
+    with pytest.raises(OverloadedError, match="events of a stream"):
+        scene.call.wait()
+
+
+def test_weight_that_was_taken_away_counts_no_more(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "MAX_WAITING_BYTES", 2 * weight_of("a"))
+    reading = iter(scene.stream)
+    for _ in range(5):
+        scene.tell("a", "b")
+        assert [next(reading), next(reading)] == ["A", "B"]
+    assert not scene.call.has_ended
 
 
 def test_items_alone_end_with_the_call_however_that_was(scene: Scene) -> None:
