@@ -117,9 +117,9 @@ class Channel:
         """What has arrived; b"" at the end of the stream, None when nothing is there yet."""
         return self._receive(socket.MSG_DONTWAIT)
 
-    def await_data(self) -> bytes | None:
-        """What has arrived or arrives within ARRIVAL_S; otherwise as read."""
-        if not self._spinning.is_due():
+    def await_data(self, *, look: bool) -> bytes | None:
+        """What has arrived or arrives within ARRIVAL_S; otherwise as read. `look` again and again before sleeping?"""
+        if not look or not self._spinning.is_due():
             return self._receive(0)
         until = time.perf_counter() + SPIN_S
         while (data := self._receive(socket.MSG_DONTWAIT)) is None and time.perf_counter() < until:

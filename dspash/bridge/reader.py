@@ -120,12 +120,15 @@ class Reader:
 
     # --- on the thread of a caller ---
 
-    def lead(self, call: Call) -> None:
-        """Read for a while, at most until `call` has ended, if nobody else does; and run the errands it hands over."""
-        while (errand := self._lead_until_errand(call)) is not None:
+    def lead(self, call: Call, *, look: bool) -> None:
+        """Read for a while, at most until `call` has ended, if nobody else does; and run the errands it hands over.
+
+        `look`: the answer may be so close that sleeping is not worth it.
+        """
+        while (errand := self._lead_until_errand(call, look=look)) is not None:
             errand()
 
-    def _lead_until_errand(self, call: Call) -> Callable[[], None] | None:
+    def _lead_until_errand(self, call: Call, *, look: bool) -> Callable[[], None] | None:
         if not self._pump.can_pause or self._reading.locked():
             return None
         try:
@@ -133,7 +136,7 @@ class Reader:
                 self._reading
             ):  # no acquire that may fail: Ctrl-C could strike before its answer is looked at
                 try:
-                    return self._lead(call)
+                    return self._lead(call, look=look)
                 finally:
                     self._leading = None
                     self._pump.resume(self._channel.fileno())
@@ -141,14 +144,14 @@ class Reader:
             if self._exited or self._closing:  # looked at last: whoever sets them tries to read after that
                 self._pump.run(self._settle)
 
-    def _lead(self, call: Call) -> Callable[[], None] | None:
+    def _lead(self, call: Call, *, look: bool) -> Callable[[], None] | None:
         self._pump.pause(self._channel.fileno())
         self._leading = call
         if self._channel.has_backlog:
             self._channel.flush_backlog()  # the request may be in there, and the pump busy with a slow callback
         until = time.monotonic() + LEAD_S
         while not call.has_ended and not self._over:
-            data = self._channel.await_data()
+            data = self._channel.await_data(look=look)
             if data is not None:
                 try:
                     with delivering():

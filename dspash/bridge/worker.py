@@ -267,7 +267,8 @@ class Worker:
 
     def lead(self, call: Call) -> None:
         """Read for a while in the caller's own thread, which waits for `call`."""
-        self._reader.lead(call)
+        # Beside other calls of this worker there is work to do, for which a thread that looks would take a processor.
+        self._reader.lead(call, look=len(self._intake.pending) == 1)
 
     def hand_to_caller(self, ask: Ask, serve: Callable[[], None]) -> bool:
         """Have an ask served by the thread that waits for its call, if that is the one that reads just now."""

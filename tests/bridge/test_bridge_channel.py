@@ -221,7 +221,7 @@ def test_a_caller_reads_its_own_reply_and_the_pump_those_that_nobody_waits_for(p
     peer.readers.clear()
     on_pump(peer.pump, lambda: peer.pump.pause(peer.channel.fileno()))
     peer.reply(2, "first")
-    peer.reader.lead(call)
+    peer.reader.lead(call, look=True)
     assert call.has_ended
     assert peer.readers == {threading.get_ident()}
     assert all(peer.delivering)
@@ -237,7 +237,7 @@ def test_a_caller_reads_its_own_reply_and_the_pump_those_that_nobody_waits_for(p
 
 def test_a_caller_leads_for_a_moment_only_and_the_pump_reads_on(peer: Peer) -> None:
     call = make_call()
-    peer.reader.lead(call)  # nothing comes
+    peer.reader.lead(call, look=True)  # nothing comes
     assert not call.has_ended
     peer.on_message = call.succeed
     peer.say(Request(2, "ping", {}))
@@ -256,7 +256,7 @@ def test_a_request_behind_a_busy_pump_is_sent_by_the_caller_that_waits_for_it(pe
     far = in_thread(lambda: peer.reply(peer.hear(1)[0].id, "there"))
     end = time.monotonic() + BOUND_S
     while not call.has_ended and time.monotonic() < end:
-        peer.reader.lead(call)
+        peer.reader.lead(call, look=True)
     assert call.has_ended
     go_on.set()
     far.join(BOUND_S)
@@ -283,7 +283,7 @@ def test_an_errand_is_run_by_the_caller_that_waits_and_by_nobody_else(peer: Peer
     on_pump(peer.pump, lambda: peer.pump.pause(peer.channel.fileno()))
     peer.reply(2, "errand")
     peer.reply(3, "done")
-    peer.reader.lead(call)
+    peer.reader.lead(call, look=True)
     wait_until(lambda: call.has_ended, "the reply")
     assert taken == [False, True, False]
     assert ran_by == [threading.get_ident()]
@@ -335,7 +335,7 @@ def test_what_comes_due_while_a_caller_reads_is_done_when_it_leaves(peer: Peer, 
     peer.hear(1)
     on_pump(peer.pump, lambda: peer.pump.pause(peer.channel.fileno()))
     peer.reply(2, None)
-    leader = in_thread(lambda: peer.reader.lead(call))
+    leader = in_thread(lambda: peer.reader.lead(call, look=True))
     assert inside.wait(BOUND_S)
     assert peer.reader._reading.locked()
     on_pump(peer.pump, getattr(peer.reader, what))
@@ -380,7 +380,7 @@ def test_a_reader_that_is_interrupted_half_way_ends_the_worker_and_not_the_host(
     on_pump(peer.pump, lambda: peer.pump.pause(peer.channel.fileno()))
     peer.reply(2, None)
     with pytest.raises(KeyboardInterrupt):
-        peer.reader.lead(call)
+        peer.reader.lead(call, look=True)
     assert peer.ended == ["the host was interrupted while it read"]
     assert not is_delivering()
     assert not peer.reader._reading.locked()
