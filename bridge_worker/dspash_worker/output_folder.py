@@ -49,12 +49,23 @@ def _send(call: Call, path: str, descriptor: int) -> None:
         piece = following
 
 
+def _is_text(place: Path) -> bool:
+    """Whether it can be told: a name may be any bytes."""
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _files_in(folder: Path) -> Iterator[tuple[str, int]]:
-    """Each regular file, by its path below `folder`, opened for reading."""
+    """Each regular file whose path is text, by that below `folder`, opened for reading."""
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders.sort()
         for name in sorted(names):
             place = Path(parent, name)
+            if not _is_text(place):
+                continue
             try:
                 descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             except OSError:

@@ -54,6 +54,15 @@ def test_files_are_sent_by_their_paths_below_the_folder(folder: Path) -> None:
     assert [piece["more"] for piece in heard.pieces] == [False, False, True, True, False]
 
 
+def test_a_file_whose_name_is_no_text_costs_no_other(folder: Path) -> None:
+    (folder / "a.txt").write_bytes(b"first")
+    strange = folder / os.fsdecode(b"\xff")
+    strange.mkdir()
+    (strange / "b.txt").write_bytes(b"second")
+    (folder / os.fsdecode(b"\xff\xfe")).write_bytes(b"third")
+    assert sent(folder).files == {"a.txt": b"first"}
+
+
 def test_links_and_what_is_no_file_stay_where_they_are(folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("not below the folder")
