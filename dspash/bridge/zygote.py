@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Zygote", "ZygoteState"]
 
 BIRTH_S: Final = 10.0  # a birth takes some ms; a machine that swaps may need longer
-END_TOLD_S: Final = 5.0  # from a worker's end to the zygote's word of it, which takes less than 1 ms
+END_TOLD_S: Final = 10.0  # from a worker's end to the zygote's word of it, which takes less than 1 ms
+SECOND_LOOK_S: Final = 2.0  # between the look that finds it late and the one that ends it
 REASON_S: Final = 0.2  # from the end of its socket to its own, so that its own reason is told
 REAP_S: Final = 5.0  # after a SIGKILL; only a process stuck in the kernel takes longer
 MARK_BYTES: Final = 8
@@ -226,6 +227,13 @@ class Zygote:
         return self._alive.get(pid) is not worker
 
     def _end_unless(self, holds: Callable[[], bool], why: ExitReason) -> None:
+        """Look twice before it is ended: if all stood still, as when a machine sleeps, it has yet to speak and be heard."""
+        if self.state is ZygoteState.GONE or holds():
+            return
+        again = functools.partial(self._end_now_unless, holds, why)
+        self._pump.run(functools.partial(self._mailbox.cast_after, SECOND_LOOK_S, again))
+
+    def _end_now_unless(self, holds: Callable[[], bool], why: ExitReason) -> None:
         if self.state is not ZygoteState.GONE and not holds():
             logger.warning("a zygote is ended: {}", why.describe())
             self.kill(why)

@@ -248,12 +248,35 @@ def test_a_zygote_that_hangs_is_ended_and_replaced(open_real: Open, monkeypatch:
     monkeypatch.setattr(stand_ins, "AFTER_S", 1000.0)
     monkeypatch.setattr(zygotes, "BIRTH_S", 0.3)
     monkeypatch.setattr(zygotes, "END_TOLD_S", 0.3)
+    monkeypatch.setattr(zygotes, "SECOND_LOOK_S", 0.1)
     real = open_real()
     (zygote,) = real.zygotes
     interpreter_of(zygote).suspend()
     os.kill(real.pids[0], signal.SIGKILL)  # whose end it does not tell, nor bear another
     assert real.run_until_served("pid")["pid"] > 0
     assert zygote not in real.zygotes
+
+
+def test_a_zygote_that_stood_still_for_a_while_is_not_ended_for_it(
+    open_real: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_ins, "AFTER_S", 1000.0)
+    monkeypatch.setattr(zygotes, "END_TOLD_S", 0.05)
+    real = open_real(workers=2)
+    wait_until(lambda: len([pid for pid in real.pids if pid]) == 2, "two workers")
+    (zygote,) = real.zygotes
+    first, second = real.pids
+    looks: list[object] = []
+    look = zygote._end_unless
+    monkeypatch.setattr(zygote, "_end_unless", lambda *given: (looks.append(given), look(*given)))
+    interpreter_of(zygote).suspend()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: looks, "the first look")
+    interpreter_of(zygote).resume()
+    assert real.run_until_served("pid")["pid"] > 0
+    wait_until(lambda: first not in real.pids and len(real.pids) == 2, "the next one")
+    assert real.zygotes == (zygote,)
+    assert second in real.pids
 
 
 def test_zygotes_that_die_too_often_are_done_without(
