@@ -59,8 +59,10 @@ def become(command: list[str]) -> None:
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*ORDERS, signal.SIGCHLD})
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by every Python, and that is inherited
-            signal.signal(ignored, signal.SIG_DFL)
+        # What is ignored is inherited: some signals by every Python, others where the host was started in the background.
+        for number in signal.valid_signals():
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)  # noqa: S606 - never through a shell
     except OSError as error:
         os.write(2, f"dspash could not run {command[0]}: {error}\n".encode())

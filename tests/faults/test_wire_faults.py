@@ -355,7 +355,7 @@ def test_too_many_requests_of_workers_are_refused_and_not_queued(
     open_bridge: OpenBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fault 14: tools that call programs that call tools, without end."""
-    monkeypatch.setattr("dspash.bridge.ask_server.ElasticThreads.start", lambda _self, _job: False)
+    monkeypatch.setattr("dspash.bridge.ask_server.ElasticThreads.start", lambda _self, _job, **_terms: False)
     host = open_bridge(handlers={ReverseCommand.TOOL_CALL: lambda _ask: None})
     host.define("asking", "result = {'value': t()}", "t")
     error = error_of(host.start("asking"))
