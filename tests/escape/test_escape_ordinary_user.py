@@ -41,7 +41,7 @@ def test_attempts_of_an_ordinary_user(tmp_path: Path, module: str) -> None:
         "--tb=line",
         "-o",
         "addopts=--import-mode=importlib",
-        "-rs",
+        "-rfs",
     )
     command = as_ordinary_user(
         sys.executable,

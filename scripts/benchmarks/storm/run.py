@@ -23,7 +23,9 @@ __all__ = ["StormReport", "run_storm"]
 _VANISH_S: Final = 10.0  # within which everything of a closed app must be gone
 _WARM_SHARE: Final = 0.2  # of the steps; what they bring into memory is the price of starting, not a leak
 _WARM_STEPS: Final = 500  # at least: by then everything has been imported and done once
-_REST_PROCESSES: Final = 3 * WORKERS  # a worker, and the two that hold its namespace
+_REST_PROCESSES: Final = 4 + 1 + 2 * (WORKERS + 1)
+"""The zygote, bubblewrap's two and their reaper; a namespace made in advance; workers and a stand-in with theirs."""
+
 _REST_THREADS: Final = 40  # those that served tools and models are kept for a while
 _REST_DESCRIPTORS: Final = 16 + 8 * WORKERS
 _MOST_BLOCKS: Final = 20_000  # about a tenth of what the libraries' own objects take
