@@ -66,11 +66,17 @@ class Reader:
         return f"<Reader {self.end or 'open'}>"
 
     def read(self) -> None:
-        """Take in what has come, and what comes next while looking for it pays; nothing when another thread reads."""
+        """Take in what has come, and what comes next while looking for it pays, for LEAD_S at most.
+
+        Nothing when another thread reads.
+        """
         if self._reading.acquire(blocking=False):
             try:
+                until = (
+                    self._now() + LEAD_S
+                )  # a host that never pauses must not keep answers from being written
                 self._take_in()
-                while not self._session.owed and self._look_again(_never):
+                while not self._session.owed and self._now() < until and self._look_again(_never):
                     continue  # a host that waits for each answer sends its next request now
             finally:
                 self._reading.release()

@@ -36,6 +36,7 @@ class Scene:
 
     host: socket.socket
     session: Session
+    worker: Session
     reader: Reader
     received: list[Received]
     wait: Wait
@@ -60,7 +61,7 @@ def scene() -> Iterator[Scene]:
     ours.sendall(host.send(Request(1, "hello", {"protocol": 1})))
     reader.read()
     host.receive(worker.send(Result(1, {})))
-    yield Scene(ours, host, reader, received, Wait())
+    yield Scene(ours, host, worker, reader, received, Wait())
     ours.close()
     theirs.close()
 
@@ -71,6 +72,20 @@ def test_a_leader_reads_until_it_has_what_it_waits_for_and_pauses_the_permanent_
     scene.reader.lead(lambda: len(scene.payloads) >= 3, scene.wait, own=9)
     assert scene.payloads == [0, 1, 2]
     assert scene.wait.told == ["pause", "resume"]
+
+
+def test_a_host_that_never_pauses_is_not_read_for_ever(scene: Scene) -> None:
+    """The permanent thread has answers to write, too."""
+
+    def answer_and_hear_more(message: Received) -> None:
+        assert isinstance(message, Request)
+        scene.worker.send(Result(message.id, {}))
+        scene.say("again")
+
+    scene.reader._receive = answer_and_hear_more
+    scene.say("once")
+    scene.reader.read()
+    assert scene.reader.is_readable()
 
 
 def test_a_leader_for_whom_nothing_comes_gives_up(scene: Scene) -> None:
