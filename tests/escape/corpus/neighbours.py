@@ -342,8 +342,10 @@ NEIGHBOURS: Final = (
         "leave a key in the ring of the user both run as",
         """
         def neighbour(planted):
-            USER_KEYRING, number = -4, str(planted["number"]).encode()
-            done(syscall("add_key", b"user", planted["pair"].encode(), number, len(number), USER_KEYRING))
+            KEYCTL_SETPERM, USER_KEYRING, ALL_TO_THE_USER = 5, -4, 0x3F3F0000
+            number = str(planted["number"]).encode()
+            key = done(syscall("add_key", b"user", planted["pair"].encode(), number, len(number), USER_KEYRING))
+            done(syscall("keyctl", KEYCTL_SETPERM, key, ALL_TO_THE_USER))  # else only who possesses it may read it
             linger()
 
         def attempt(planted):
