@@ -219,8 +219,6 @@ class Disposables:
         if missing and kind.spec.tier.is_sandbox:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
-        if kind.spec.tier.is_sandbox:
-            self._memory_groups.enrol(worker.process, kind.plan.limits.data_bytes)
         if self._spares.is_awaited(kind):
             self._arrive(worker, kind)
         else:
@@ -235,12 +233,14 @@ class Disposables:
 
     def _arrive(self, worker: Worker, kind: WorkerKind) -> None:
         """It takes calls from now on: once its number is known, by which it is measured."""
+        if worker not in self._asked_at:
+            return  # it has ended meanwhile
         if worker.process.pid == 0:
             self._mailbox.cast_after(UNKNOWN_LOOK_S, functools.partial(self._arrive, worker, kind))
             return
-        if worker not in self._asked_at:
-            return  # it has ended meanwhile
-        birth_s = time.monotonic() - self._asked_at.pop(worker, worker.started_at)
+        if kind.spec.tier.is_sandbox:
+            self._memory_groups.enrol(worker.process, kind.plan.limits.data_bytes)
+        birth_s = time.monotonic() - self._asked_at.pop(worker)
         claimant = self._spares.arrived(kind, worker, birth_s)
         if claimant is not None:
             self._hand_off(worker, claimant)

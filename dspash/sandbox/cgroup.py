@@ -67,6 +67,8 @@ class Cgroup:
 
         After a pause the kernel takes 10 to 20 ms for it, so it belongs where nobody waits.
         """
+        if pid <= 0:  # the kernel reads 0 as the process that writes
+            raise ProcessLookupError(f"no process has the number {pid}")
         (self._folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
     def peak_bytes(self) -> int | None:

@@ -64,6 +64,16 @@ def test_what_does_not_fit_is_killed_and_said(group: Cgroup) -> None:
     assert group.oom_kills() >= 1
 
 
+@pytest.mark.parametrize("pid", [0, -1])
+def test_a_process_without_a_number_is_never_taken_for_ourselves(group: Cgroup, pid: int) -> None:
+    """The kernel reads 0 as the writer: this process would share the worker's limit, and be killed for it."""
+    before = Path("/proc/self/cgroup").read_text(encoding="ascii")
+
+    with pytest.raises(ProcessLookupError):
+        group.add(pid)
+    assert Path("/proc/self/cgroup").read_text(encoding="ascii") == before
+
+
 def test_a_group_with_a_process_is_not_removed(group: Cgroup) -> None:
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
         group.add(process.pid)
