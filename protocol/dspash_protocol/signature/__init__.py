@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dspash_protocol.signature.check import Problem, check_inputs, check_value_type, summary
 from dspash_protocol.signature.errors import SignatureError, closest
+from dspash_protocol.signature.input_check import InputCheck
 from dspash_protocol.signature.limits import MAX_DEPTH, MAX_FIELDS, MAX_OPTIONS, MAX_TEXT
 from dspash_protocol.signature.parser import parse_signature, parse_type
 from dspash_protocol.signature.reading import read_signature, read_type
@@ -44,6 +45,7 @@ __all__ = [
     "STR",
     "DspyType",
     "Field",
+    "InputCheck",
     "ListOf",
     "LiteralOf",
     "MapOf",
