@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pydantic
 
-from dspash_protocol.signature import Problem, SignatureSpec, Type, check_inputs, closest
+from dspash_protocol.signature import InputCheck, Problem, SignatureSpec, Type, closest
 from dspash_worker.refusal import invalid_inputs
 from dspash_worker.signatures.annotations import (
     annotation_of,
@@ -44,6 +44,7 @@ class SignatureInputs:
     _builders: Mapping[str, tuple[Type, pydantic.TypeAdapter[Any]]] = field(
         init=False, repr=False, compare=False
     )
+    _check: InputCheck = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         with without_shadow_warnings():
@@ -53,13 +54,14 @@ class SignatureInputs:
                 if needs_building(part.type)
             }
         object.__setattr__(self, "_builders", builders)
+        object.__setattr__(self, "_check", InputCheck(self.spec, also=self.also))
 
     @property
     def names(self) -> frozenset[str] | None:
         return frozenset(part.name for part in self.spec.inputs) | self.also
 
     def accept(self, given: object, *, path: str = "$.inputs") -> dict[str, Any]:
-        problems = check_inputs(self.spec, given, path=path, also=self.also)
+        problems = self._check.problems(given, path=path)
         if isinstance(given, Mapping):
             problems += [Problem(f"{path}.{name}", "missing") for name in sorted(self.also - given.keys())]
         if problems or not isinstance(given, Mapping):
