@@ -104,11 +104,11 @@ def _refuse_unknown_keys(file: ConfigFile) -> None:
             raise ConfigurationError(file.place_of(key), problem, _suggestion(key, known, "remove it"))
 
 
-def _suggestion(name: str, known: list[str], otherwise: str) -> str:
+def _suggestion(name: str, known: list[str], otherwise: str, *, prefix: str = "") -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return (
-        f"did you mean {near[0]}?" if near else f"{otherwise}; dspash config --describe lists what there is"
-    )
+    if near:
+        return f"did you mean {prefix}{near[0]}?"
+    return f"{otherwise}; dspash config --describe lists what there is"
 
 
 def _wrong_value(error: ValidationError, origins: Mapping[str, Origin]) -> ConfigurationError:
