@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import click
+import typer
 
-from dspash.cli.invocation import debug_option, json_option
+from dspash.cli.command import Answer, command
+from dspash.cli.exit_status import ExitStatus
+from dspash.cli.invocation import current
 from dspash.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,52 +18,40 @@ if TYPE_CHECKING:
 __all__ = ["demo"]
 
 
-@click.command
-@click.option(
-    "--task",
-    "kind",
-    type=click.Choice(["qa", "intents"]),
-    default="qa",
-    show_default=True,
-    help="Answer multi-hop questions, or tell intents.",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="For qa: official HotPotQA files, train.json and dev.json, instead of the package's own questions. "
-    "For intents: train.jsonl and dev.jsonl, such as BANKING77, with a text and an intent on each line.",
-)
-@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
-@click.option("--lm", default="offline", show_default=True, help="The language model; offline is no LLM.")
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Orders the training examples and chooses the questions.",
-)
-@json_option("End with one line of JSON on stdout; everything else goes to stderr.")
-@debug_option
-def demo(*, kind: str, data: Path | None, workers: int, lm: str, seed: int, as_json: bool) -> int:
+@command
+def demo(
+    *,
+    task: Annotated[
+        Literal["qa", "intents"], typer.Option(help="Answer multi-hop questions, or tell intents.")
+    ] = "qa",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="For qa: official HotPotQA files, train.json and dev.json, instead of the package's own questions. "
+            "For intents: train.jsonl and dev.jsonl, such as BANKING77, with a text and an intent on each line.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 2,
+    lm: Annotated[str, typer.Option(help="The language model; offline is no LLM.")] = "offline",
+    seed: Annotated[int, typer.Option(help="Orders the training examples and chooses the questions.")] = 0,
+) -> Answer:
     """Evaluate a program, optimise it with BootstrapFewShot, evaluate it again, ask it three questions.
 
     The programs run in supervised workers; SimplifiedBaleen, which answers questions in two hops, searches passages
-    with a tool of this process.
+    with a tool of this process. With --json, everything but the closing line of JSON goes to stderr.
     """
     from rich.console import Console
 
     from dspash.demo import RunOptions, print_heading, print_report, run_task, stages_on
 
-    task = _task(kind, data)
-    console = Console(stderr=as_json)
-    print_heading(task, console)
-    report = run_task(task, RunOptions(workers=workers, lm=lm, seed=seed), stages_on(console))
+    chosen = _task(task, data)
+    console = Console(stderr=current().as_json)
+    print_heading(chosen, console)
+    report = run_task(chosen, RunOptions(workers=workers, lm=lm, seed=seed), stages_on(console))
     print_report(report, console)
-    if as_json:
-        settings = {"lm": lm, "workers": workers, "seed": seed}
-        click.echo(json.dumps({**report.to_map(), **settings}))
-    return _status_of(report)
+    settings = {"lm": lm, "workers": workers, "seed": seed}
+    return Answer(value={**report.to_map(), **settings}, status=_status_of(report))
 
 
 def _task(kind: str, data: Path | None) -> Task:
@@ -76,12 +65,12 @@ def _task(kind: str, data: Path | None) -> Task:
     return own_questions() if data is None else hotpotqa_questions(data)
 
 
-def _status_of(report: Report) -> int:
-    """Return 0 only if every example ran; say so if not."""
+def _status_of(report: Report) -> ExitStatus:
+    """Done only if every example ran; says so if not."""
     if not report.errors:
-        return 0
-    click.echo(
+        return ExitStatus.DONE
+    typer.echo(
         f"dspash demo: {len(report.errors)} runs of the program failed; the first: {report.errors[0]}",
         err=True,
     )
-    return 1
+    return ExitStatus.FAILED

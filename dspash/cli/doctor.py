@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-import click
+import typer
 
-from dspash.cli.invocation import debug_option, json_option
+from dspash.cli.command import Answer, command
+from dspash.cli.exit_status import ExitStatus
+from dspash.cli.invocation import current
 
 if TYPE_CHECKING:
     from dspash.cli.checks import Check
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 
-@click.command
-@json_option("Print one line of JSON.")
-@debug_option
-def doctor(*, as_json: bool) -> int:
-    """Check Python, DSPy, containment, sandboxes and a worker; each problem comes with its way out."""
+@command
+def doctor() -> Answer:
+    """Check what is installed, settings, the database, sandboxes and a worker; each problem comes with its way out."""
     from dspash.cli.checks import Outcome, run_checks
 
     checks: list[Check] = []
     for check in run_checks():
         checks.append(check)
-        if not as_json:
-            click.echo(_text_of(check))
+        if not current().as_json:
+            typer.echo(_text_of(check))
     failed = any(check.outcome is Outcome.FAILED for check in checks)
-    if as_json:
-        click.echo(json.dumps({"ok": not failed, "checks": [check.to_map() for check in checks]}))
-    return int(failed)
+    return Answer(
+        value={"ok": not failed, "checks": [check.to_map() for check in checks]},
+        status=ExitStatus.FAILED if failed else ExitStatus.DONE,
+    )
 
 
 def _text_of(check: Check) -> str:

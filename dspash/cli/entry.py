@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import traceback
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import NoReturn
 
-import click
+import typer
+from typer.exceptions import TyperException
 
+from dspash.cli.exit_status import ExitStatus, status_of
 from dspash.cli.group import dspash
-from dspash.cli.invocation import Invocation
-from dspash.errors import (
-    ConfigurationError,
-    DspashError,
-    SupervisorGaveUpError,
-    WorkerFaultError,
-    WorkerLostError,
-)
+from dspash.cli.invocation import Invocation, entered
+from dspash.errors import DspashError, SupervisorGaveUpError, WorkerFaultError, WorkerLostError
 
-__all__ = ["ExitStatus", "main", "run"]
-
-
-class ExitStatus(IntEnum):
-    """How a command ended, for the shell."""
-
-    DONE = 0
-    FAILED = 1
-    BAD_INPUT = 2  # arguments, or data they name
-    INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+__all__ = ["main", "run"]
 
 
 def main() -> NoReturn:
@@ -47,34 +34,44 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit status. An error is one line on stderr; `--debug` shows all there is."""
-    invocation = Invocation()
+    """Run one command and return its exit status. An error is one line on stderr; `--debug` shows all there is.
+
+    With `--json` that line is JSON, too: `{"error": {"type": …, "message": …, "status": …}}`.
+    """
+    invocation = entered()
     try:
-        status = dspash.main(list(arguments), prog_name="dspash", standalone_mode=False, obj=invocation)
-    except click.Abort:
-        click.echo("interrupted", err=True)
-        return ExitStatus.INTERRUPTED
-    except click.ClickException as error:
-        click.echo(_usage_line(error), err=True)
-        return ExitStatus.BAD_INPUT
+        status = dspash().main(list(arguments), prog_name="dspash", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        status = ExitStatus.INTERRUPTED
+    except TyperException as error:
+        # Which options were given is not known when they do not parse.
+        invocation.as_json |= "--json" in arguments
+        return _refuse(invocation, "UsageError", _usage_line(error), ExitStatus.BAD_INPUT)
     except DspashError as error:
         if invocation.debug:
-            click.echo(_details_of(error), err=True)
-        click.echo(f"dspash: {_line_of(error)}", err=True)
-        return ExitStatus.BAD_INPUT if _is_input_error(error) else ExitStatus.FAILED
+            typer.echo(_details_of(error), err=True)
+        return _refuse(invocation, type(error).__name__, f"dspash: {_line_of(error)}", status_of(error))
+    if status == ExitStatus.INTERRUPTED:
+        typer.echo("interrupted", err=True)
     return status if isinstance(status, int) else ExitStatus.DONE
 
 
-def _usage_line(error: click.ClickException) -> str:
-    context = error.ctx if isinstance(error, click.UsageError) else None
+def _refuse(invocation: Invocation, kind: str, line: str, status: ExitStatus) -> ExitStatus:
+    if invocation.as_json:
+        message = line.removeprefix("dspash: ")
+        line = json.dumps(
+            {"error": {"type": kind, "message": message, "status": int(status)}}, ensure_ascii=False
+        )
+    typer.echo(line, err=True)
+    return status
+
+
+def _usage_line(error: TyperException) -> str:
+    """One line, with the help to ask for; Typer keeps the command on those errors that belong to one."""
+    context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "dspash"
-    return f"{command}: {error.format_message()} See {command} --help."
-
-
-def _is_input_error(error: DspashError) -> bool:
-    from dspash.gateway import UnsupportedModelError
-
-    return isinstance(error, (ConfigurationError, UnsupportedModelError))
+    told = " ".join(error.format_message().split())
+    return f"{command}: {told} See {command} --help."
 
 
 def _line_of(error: DspashError) -> str:
@@ -84,7 +81,7 @@ def _line_of(error: DspashError) -> str:
 
 
 def _details_of(error: DspashError) -> str:
-    """Return the traceback, and what the error knows of the worker's side."""
+    """The traceback, and what the error knows of the worker's side."""
     parts = ["".join(traceback.format_exception(error))]
     match error:
         case SupervisorGaveUpError():

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
-import click
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
 
+import typer
+from typer.core import TyperGroup
+
+from dspash.cli.config import config
 from dspash.cli.demo import demo
 from dspash.cli.doctor import doctor
-from dspash.cli.invocation import debug_option
+from dspash.cli.invocation import current
 from dspash.cli.version import version
 
 __all__ = ["dspash"]
 
+COMMANDS = (config, doctor, demo, version)
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-    commands=[demo, doctor, version],
-)
-@click.version_option(package_name="dspash", prog_name="dspash", message="%(prog)s %(version)s")
-@debug_option
-@click.pass_context
-def dspash(context: click.Context) -> None:
-    """Run DSPy programs in supervised worker processes."""
+
+def dspash() -> TyperGroup:
+    """Make the group with all commands; nothing that a command needs is loaded before it runs."""
+    app = typer.Typer(
+        name="dspash",
+        help="Run DSPy programs in supervised worker processes, and keep what they are and do.",
+        epilog="Exit status: 0 done, 1 failed, 2 bad input, 3 not found, 4 refused, 5 unavailable, 130 interrupted.",
+        callback=_dspash,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,  # rich's help would take longer to load than all the rest
+    )
+    for function in COMMANDS:
+        app.command(function.__name__)(function)
+    group = typer.main.get_command(app)
+    if not isinstance(group, TyperGroup):
+        raise TypeError("Typer made no group of several commands")
+    return group
+
+
+def _dspash(
+    context: typer.Context,
+    *,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version, and end.")] = False,
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Read this file in place of the dspash.toml found here."
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="On errors, show tracebacks and what the worker said.")
+    ] = False,
+) -> None:
+    invocation = current()
+    invocation.debug |= debug
+    invocation.config = config_file
+    if show_version:
+        typer.echo(f"dspash {metadata.version('dspash')}")
+        raise typer.Exit
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        typer.echo(context.get_help())

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import click
+if TYPE_CHECKING:
+    from dspash.settings import LoadedSettings
 
-__all__ = ["Invocation", "debug_option", "json_option"]
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+__all__ = ["Invocation", "current", "entered"]
 
 
 @dataclass(slots=True)
 class Invocation:
-    """`debug`: errors show tracebacks and what the worker said."""
+    """`debug`: errors show tracebacks and what the worker said. `as_json`: stdout is JSON, for programs.
+
+    `config` is the `dspash.toml` that was named in place of the one found.
+    """
 
     debug: bool = False
+    as_json: bool = False
+    config: Path | None = None
+
+    def settings(self, **options: Any) -> LoadedSettings:
+        """The settings that hold here; `options` are those of the command that were given. Raises ConfigurationError."""
+        from dspash.settings import load_settings
+
+        return load_settings(file=self.config, options=options)
 
 
-def debug_option(command: Decorated) -> Decorated:
-    """Add `--debug`, which may stand before the command's name or after it."""
-    return click.option(
-        "--debug",
-        is_flag=True,
-        expose_value=False,
-        callback=_set_debug,
-        help="On errors, show tracebacks and what the worker said.",
-    )(command)
+_CURRENT: ContextVar[Invocation] = ContextVar("dspash_invocation")
 
 
-def json_option(what: str) -> Callable[[Decorated], Decorated]:
-    """Add `--json`, as the argument `as_json`; `what` says what is printed then."""
-    return click.option("--json", "as_json", is_flag=True, help=what)
+def entered() -> Invocation:
+    """A new one, which `current` gives from now on."""
+    invocation = Invocation()
+    _CURRENT.set(invocation)
+    return invocation
 
 
-def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
-    if value:
-        context.ensure_object(Invocation).debug = True
+def current() -> Invocation:
+    """The one that this command belongs to."""
+    return _CURRENT.get()

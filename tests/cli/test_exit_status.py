@@ -11,9 +11,22 @@ from typing import Any
 
 import pytest
 
-from dspash import CallTimeoutError, ConfigurationError, ProgramError, Progress, SupervisorGaveUpError
-from dspash.cli.entry import ExitStatus, run
-from dspash.cli.group import dspash as group
+from dspash import (
+    CallTimeoutError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    ProgramError,
+    Progress,
+    StoreBusyError,
+    SupervisorGaveUpError,
+    TransitionError,
+)
+from dspash.cli.entry import run
+from dspash.cli.exit_status import MEANINGS, ExitStatus
+from dspash.cli.group import dspash
+
+COMMANDS = sorted(dspash().commands)
 
 
 @dataclass(frozen=True)
@@ -32,10 +45,10 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Return a function that makes `dspash version` raise."""
 
     def fail_with(error: BaseException) -> None:
-        def callback(**_: Any) -> None:
+        def fail() -> str:
             raise error
 
-        monkeypatch.setattr(group.commands["version"], "callback", callback)
+        monkeypatch.setattr("dspash.cli.version.platform.python_version", fail)
 
     return fail_with
 
@@ -69,7 +82,19 @@ def test_wrong_usage_is_one_line_that_names_it(
     [
         (ConfigurationError("lm", "none of that name", "give another"), ExitStatus.BAD_INPUT),
         (CallTimeoutError(timeout_s=1, progress=Progress.SENT), ExitStatus.FAILED),
-        (SupervisorGaveUpError(Report()), ExitStatus.FAILED),
+        (SupervisorGaveUpError(Report()), ExitStatus.UNAVAILABLE),
+        (StoreBusyError("x.db", waited_s=5), ExitStatus.UNAVAILABLE),
+        (NotFoundError("no Program of that name"), ExitStatus.NOT_FOUND),
+        (
+            TransitionError(resource="Program", state="draft", action="promote", fitting=["compile"]),
+            ExitStatus.REFUSED,
+        ),
+        (
+            ConflictError(
+                resource="Program", conflict="unique", problem="the name is taken", way_out="give another"
+            ),
+            ExitStatus.REFUSED,
+        ),
         (KeyboardInterrupt(), ExitStatus.INTERRUPTED),
     ],
     ids=lambda value: type(value).__name__,
@@ -112,18 +137,56 @@ def test_debug_shows_why_the_supervisor_gave_up(
     assert "no module named dspash_worker" in capsys.readouterr().err
 
 
+def test_an_error_is_json_where_json_was_asked_for(
+    failing: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(ConfigurationError("lm", "none of that name", "give another"))
+
+    assert run(["version", "--json"]) == ExitStatus.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err)["error"] == {
+        "type": "ConfigurationError",
+        "message": "lm: none of that name; give another",
+        "status": 2,
+    }
+
+
+def test_wrong_usage_is_json_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["version", "--json", "--nonsense"]) == ExitStatus.BAD_INPUT
+
+    assert "--nonsense" in json.loads(capsys.readouterr().err)["error"]["message"]
+
+
+def test_a_near_command_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["docter"]) == ExitStatus.BAD_INPUT
+
+    assert "'doctor'" in capsys.readouterr().err
+
+
+def test_every_status_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert MEANINGS.keys() == set(ExitStatus)
+    run(["--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    for status in ExitStatus:
+        assert f"{status.value} {status.name.lower().replace('_', ' ')}" in told
+
+
 def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == ExitStatus.DONE
 
     out = capsys.readouterr().out
-    assert all(command in out for command in group.commands)
+    assert all(command in out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted(group.commands))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_takes_debug(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == ExitStatus.DONE
 
-    assert "--debug" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "--debug" in told
+    assert "--json" in told
 
 
 def test_version_names_the_installed_packages(capsys: pytest.CaptureFixture[str]) -> None:
