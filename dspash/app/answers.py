@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dspash.app.prediction import Prediction
 from dspash.app.runnable import Token
 from dspash.bridge import Call
 from dspash.errors import ProtocolError
+from dspash.prediction import Prediction
 
 __all__ = ["list_of", "map_of", "number_of", "read_prediction", "read_token"]
 

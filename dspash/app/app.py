@@ -15,12 +15,12 @@ from dspash.app.evaluation import Evaluation, OnProgress
 from dspash.app.jobs import Examples, JobTerms, cancellable, optimizer_settings
 from dspash.app.metrics import Metric
 from dspash.app.plan import Plan, Tools
-from dspash.app.prediction import Prediction
 from dspash.app.runnable import Module, Program, Runnable, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
 from dspash.bridge import BridgeOptions, BridgeStatus
 from dspash.errors import DspashError
+from dspash.prediction import Prediction
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, EventKind
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from dspash.app.answers import list_of, map_of, number_of
-from dspash.app.prediction import Prediction
 from dspash.bridge import Call
 from dspash.errors import ProtocolError
+from dspash.prediction import Prediction
 from dspash.usage import Isolation, Usage
 
 __all__ = ["CHUNK_MOST", "Evaluation", "ExampleResult", "OnProgress", "evaluate_in_chunks", "split_evenly"]

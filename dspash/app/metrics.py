@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 from dspash.app.host_function import run_host_function
-from dspash.app.prediction import Prediction
 from dspash.app.wire import map_in, text_in, to_wire
 from dspash.bridge import Ask
 from dspash.errors import ConfigurationError
+from dspash.prediction import Prediction
 from dspash_protocol import FaultError, FaultKind
 
 __all__ = ["HostMetrics", "Metric"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dspash.app.prediction import Prediction
 from dspash.app.sandbox_choice import SandboxChoice
 from dspash.app.stream import Stream
+from dspash.prediction import Prediction
 from dspash.usage import Usage
 from dspash_protocol import Command
 

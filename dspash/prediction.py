@@ -65,6 +65,18 @@ class Prediction(Mapping[str, Any]):
         told = {"usage": self.usage, "isolation": self.isolation, "files": self.files}
         return functools.partial(Prediction, **told), (self._fields, self.usage_of_lm)
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        """What others validate and describe it as: a map of the output fields."""
+        from pydantic_core import core_schema
+
+        fields = core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+        return core_schema.json_or_python_schema(
+            json_schema=fields,
+            python_schema=core_schema.is_instance_schema(cls),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.to_dict, return_schema=fields),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """A plain copy of the fields."""
         return dict(self._fields)
