@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -58,7 +58,7 @@ def _description() -> Answer:
     from dspash.settings import ENVIRONMENT_PREFIX, Settings
 
     properties = Settings.model_json_schema()["properties"]
-    described = [
+    described: list[dict[str, Any]] = [
         {
             "setting": name,
             "variable": f"{ENVIRONMENT_PREFIX}{name.upper()}",
@@ -77,14 +77,10 @@ def _description() -> Answer:
     return Answer(value=described, show=show)
 
 
-def _text_of(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case list():
-            return ", ".join(str(item) for item in value) or "-"
-        case _:
-            return str(value)
+def _text_of(value: object) -> str:
+    if isinstance(value, list):
+        value = ", ".join(str(item) for item in cast("list[object]", value))
+    return "-" if value in (None, "") else str(value)
 
 
 def _without_password(value: Any) -> Any:
