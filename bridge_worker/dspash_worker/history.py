@@ -15,7 +15,7 @@ from dspash_protocol import FaultError
 from dspash_worker.secret_texts import redact
 from dspash_worker.wire_types import to_wire
 
-__all__ = ["MAX_ENTRIES", "MAX_TEXT", "History"]
+__all__ = ["MAX_ENTRIES", "MAX_TEXT", "History", "shown_options"]
 
 MAX_ENTRIES: Final = 100
 MAX_TEXT: Final = 20_000
@@ -44,11 +44,7 @@ class _Entry:
     def to_map(self) -> dict[str, Any]:
         asked: Any = self.asked
         messages: list[Any] = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
-        shown = {
-            name: value
-            for name, value in self.options.items()
-            if value is not None and not name.startswith(_SECRET_OPTIONS)
-        }
+        shown = shown_options(self.options)
         out: dict[str, Any] = {
             "number": self.number,
             "at": datetime.fromtimestamp(self.at_s, UTC).isoformat(timespec="milliseconds"),
@@ -63,6 +59,15 @@ class _Entry:
         if self.error is not None:
             out["error"] = _shown(self.error)
         return out
+
+
+def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call that say something, without keys and addresses."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and not name.startswith(_SECRET_OPTIONS)
+    }
 
 
 class History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,7 +11,9 @@ from typing import Any, Final
 
 import dspy
 
-from dspash_worker.history import History
+from dspash_protocol.trace import SpanKind
+from dspash_worker.history import History, shown_options
+from dspash_worker.tracing import Step, step
 
 __all__ = ["FAULT", "LMCall", "NotedLM", "current_lm_call"]
 
@@ -71,7 +74,15 @@ class NotedLM(dspy.LM):
         outputs: list[Any] = []
         error: BaseException | None = None
         try:
-            yield outputs
+            with step(SpanKind.LM, self.model) as noted:
+                if noted is not None:
+                    noted.add(
+                        prompt=asked,
+                        options=shown_options({**options, "rollout_id": call.rollout_id}) or None,
+                    )
+                yield outputs
+                if noted is not None:
+                    _add_answer(noted, outputs[0], call.usage)
         except BaseException as raised:
             error = raised
             # The error that goes on from here is DSPy's own, and streaming takes its cause away.
@@ -90,3 +101,16 @@ class NotedLM(dspy.LM):
                 usage=call.usage,
                 error=error,
             )
+
+
+def _add_answer(noted: Step, outputs: Any, usage: list[dict[str, Any]]) -> None:
+    """Note what the model has said, its reasoning where it gives that apart, and the tokens of all samples together."""
+    reasoning = [
+        output["reasoning_content"]
+        for output in (outputs if isinstance(outputs, list) else [])
+        if isinstance(output, dict) and output.get("reasoning_content")
+    ]
+    totals = Counter[str]()
+    for counts in usage:
+        totals.update(counts)
+    noted.add(response=outputs, reasoning="\n\n".join(map(str, reasoning)) or None, usage=dict(totals))

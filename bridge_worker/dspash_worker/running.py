@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import dspy
@@ -15,6 +16,7 @@ from dspash_worker.faults import of_program
 from dspash_worker.output_folder import read_folder, send_files
 from dspash_worker.refusal import pick
 from dspash_worker.streaming import run_streaming
+from dspash_worker.tracing import tracing
 from dspash_worker.wire_types import fields_to_wire
 from dspash_worker.workbench import Workbench, id_of
 
@@ -22,16 +24,16 @@ __all__ = ["execute", "fields_of", "forward"]
 
 
 def forward(workbench: Workbench, call: Call) -> dict[str, Any]:
-    """Answer `forward {module_id, inputs, stream?, detail?, files?}` with the output fields."""
+    """Answer `forward {module_id, inputs, stream?, detail?, files?, trace?}` with the output fields."""
     return _run(workbench, call, workbench.definition(call, id_of(call.args, "module_id", "id")))
 
 
 def execute(workbench: Workbench, call: Call) -> dict[str, Any]:
-    """Answer `execute {program_id, inputs, stream?, detail?, files?}` with the output fields.
+    """Answer `execute {program_id, inputs, stream?, detail?, files?, trace?}` with the output fields.
 
     With `detail` the answer is `{fields, usage}`, usage being tokens by model, and `completions` where there are
     several. With `stream` pieces of the text fields come as items on the way. With `files`, the name of a folder, what the
-    program leaves there comes as file events.
+    program leaves there comes as file events. With `trace` the steps inside it come as trace events, also when it fails.
     """
     return _run(workbench, call, workbench.definition(call, id_of(call.args, "program_id", "id")))
 
@@ -39,6 +41,7 @@ def execute(workbench: Workbench, call: Call) -> dict[str, Any]:
 def _run(workbench: Workbench, call: Call, definition: Definition) -> dict[str, Any]:
     streams = pick(call.args, "stream", bool, "true or false", default=False) and call.full
     detail = pick(call.args, "detail", bool, "true or false", default=False)
+    traces = pick(call.args, "trace", bool, "true or false", default=False) and call.full
     folder = read_folder(call.args.get("files"), path="$.files")
     inputs = definition.inputs.accept(call.args.get("inputs", {}))
     started = time.perf_counter()
@@ -46,7 +49,8 @@ def _run(workbench: Workbench, call: Call, definition: Definition) -> dict[str, 
     try:
         with workbench.context(call) as usage, of_program(definition.title):
             program = definition.instance()
-            result = run_streaming(program, inputs, call) if streams else program(**inputs)
+            with tracing(call, program) if traces else nullcontext():
+                result = run_streaming(program, inputs, call) if streams else program(**inputs)
             fields = fields_of(result, definition.title)
         succeeded = True
         if folder is not None:

@@ -57,6 +57,8 @@ def run_streaming(program: dspy.Module, inputs: Mapping[str, Any], call: Call) -
 class _Boxed(dspy.Module):
     """Returns a Prediction whatever the program returns: DSPy's stream ends at a Prediction and at nothing else."""
 
+    is_untold = True  # no step of a trace: see instruments.UNTOLD
+
     def __init__(self, program: dspy.Module) -> None:
         super().__init__()
         self.program = program

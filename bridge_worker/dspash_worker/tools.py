@@ -17,6 +17,7 @@ from dspash_worker.faults import of_program
 from dspash_worker.refusal import invalid, invalid_value, pick, unavailable, unknown_key
 from dspash_worker.signatures.annotations import annotation_of
 from dspash_worker.source import load_module
+from dspash_worker.tracing import tool_step
 from dspash_worker.wire_types import from_wire, to_wire
 
 __all__ = ["ASK_HOST", "Tool", "ask_host", "import_object", "read_tools"]
@@ -51,7 +52,13 @@ class Tool:
 def ask_host(name: str, arguments: Mapping[str, Any]) -> Any:
     """Have the host run its tool `name`. Raises FaultError as the host answers."""
     args = {"name": name, "args": {key: to_wire(value, path=f"$.{key}") for key, value in arguments.items()}}
-    return from_wire(current_call().ask(ReverseCommand.TOOL_CALL, args))
+    with tool_step(name) as noted:
+        if noted is not None:
+            noted.add(inputs=args["args"])
+        result = from_wire(current_call().ask(ReverseCommand.TOOL_CALL, args))
+        if noted is not None:
+            noted.add(outputs=result)
+        return result
 
 
 def read_tools(raw: object, *, full: bool, path: str = "$.tools") -> dict[str, Tool]:

@@ -21,6 +21,9 @@ HIGH_WATER: Final = 8 * 1024 * 1024
 MOST_WAITING: Final = 1024 * 1024 * 1024
 """More than such threads can leave waiting: the host asks on and on and never reads."""
 
+_KEPT: Final = frozenset({EventKind.ITEM, EventKind.FILE, EventKind.TRACE})
+"""Events of which none is dropped."""
+
 
 class WriterState(StrEnum):
     """Whether frames can be put."""
@@ -78,12 +81,12 @@ class Writer:
             self._put(frame)
 
     def put_event(self, kind: EventKind, frame: bytes, events: EventQueue, check: Callable[[], None]) -> None:
-        """Put one event of a call; an item or a piece of a file waits here while too many of the call's events wait.
+        """Put one event of a call; an item, or a piece of a file or of a trace, waits here while too many of the call's events wait.
 
         `check` raises when the call is to end, which ends the waiting; `wake` makes it look.
         """
         with self._lock:
-            if kind in (EventKind.ITEM, EventKind.FILE):
+            if kind in _KEPT:
                 while not events.closed and not events.has_room() and self.state is WriterState.OPEN:
                     check()
                     self._room.wait()

@@ -52,6 +52,7 @@ class EventKind(StrEnum):
     ITEM = "item"  # a streamed value: back-pressured, never merged
     PROGRESS = "progress"  # where it stands: the oldest waiting one is merged away
     FILE = "file"  # a piece of a file that a program has left: back-pressured, never merged
+    TRACE = "trace"  # steps inside the request, where it asked for them: back-pressured, never merged
     STARTED = "started"  # the request left the worker's queue
 
 

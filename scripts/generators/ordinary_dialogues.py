@@ -203,6 +203,36 @@ DIALOGUES = (
         ),
     ),
     Dialogue(
+        "a traced call",
+        "The steps inside a call come as trace events before its answer, where it asks for them.",
+        (
+            *GREETING,
+            Said(
+                "host",
+                b'{"id":2,"command":"execute","args":{"program_id":"qa","inputs":{"question":"Who?"},"trace":true}}',
+                request(2, "execute", {"program_id": "qa", "inputs": {"question": "Who?"}, "trace": True}),
+                "full",
+            ),
+            Said(
+                "worker",
+                b'{"id":2,"event":{"kind":"trace","seq":0,"data":{"spans":"[{\\"id\\":1,\\"parent\\":0,\\"kind\\":\\"tool\\",'
+                b'\\"name\\":\\"search\\",\\"type\\":\\"\\",\\"at_us\\":40,\\"took_us\\":900}]"}}}',
+                event(
+                    2,
+                    "trace",
+                    0,
+                    {
+                        "spans": '[{"id":1,"parent":0,"kind":"tool","name":"search","type":"","at_us":40,"took_us":900}]'
+                    },
+                ),
+                "full",
+            ),
+            Said(
+                "worker", b'{"id":2,"result":{"answer":"Gustave"}}', result(2, {"answer": "Gustave"}), "full"
+            ),
+        ),
+    ),
+    Dialogue(
         "cancelled both ways",
         "A cancel is answered by the outcome of what it cancels: the fault `cancelled`, or the result that was first.",
         (

@@ -16,6 +16,7 @@ import message_cases
 import msgpack_cases
 import ordinary_dialogues
 import refusal_dialogues
+import trace_cases
 import value_cases
 from cases import Bad, Good, note
 from dialogue import MAX_FRAME, Dialogue, End, Refused, Said, Step
@@ -53,6 +54,13 @@ def make_vectors(folder: Path) -> dict[Path, str]:
                 {"name": case.name, "payload": case.payload.hex(), "fault": note_message(case.means)}
                 for case in fault_cases.FAULTS
             ],
+        },
+        "traces": {
+            "good": [
+                {"name": case.name, "spans": case.text, "means": list(case.spans), "refused": case.refused}
+                for case in trace_cases.PIECES
+            ],
+            "bad": [{"name": case.name, "spans": case.text} for case in trace_cases.REFUSED],
         },
         "sessions": {"max_frame": MAX_FRAME, "dialogues": [_dialogue(dialogue) for dialogue in DIALOGUES]},
     }

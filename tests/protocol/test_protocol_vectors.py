@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from dspash_protocol import (
     encode,
     read_message,
 )
+from dspash_protocol.trace import read_spans
 
 VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
 
@@ -180,6 +182,19 @@ def test_message_is_read_as_the_vector_says(case: dict[str, Any]) -> None:
 @cases("messages", "bad")
 def test_bad_message_is_refused_at_its_path_for_its_request(case: dict[str, Any]) -> None:
     assert_refused(case)
+
+
+@cases("traces", "good")
+def test_trace_is_read_as_the_vector_says(case: dict[str, Any]) -> None:
+    spans, refused = read_spans(case["spans"])
+    assert [{**asdict(span), "kind": str(span.kind)} for span in spans] == case["means"]
+    assert refused == case["refused"]
+
+
+@cases("traces", "bad")
+def test_bad_trace_is_refused_whole(case: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPayloadError):
+        read_spans(case["spans"])
 
 
 @cases("faults", "faults")
