@@ -16,7 +16,6 @@ __all__ = ["canonical_text", "hash_of", "indented_text", "json_of", "wire_of"]
 
 MAX_DEPTH: Final = 100  # what a message may hold, see "Values" in protocol/SPEC.md
 _BYTES: Final = "$bytes"
-_WIRE_INTEGERS: Final = range(-(2**63), 2**64)
 
 
 def hash_of(value: Any) -> str:
@@ -27,10 +26,11 @@ def hash_of(value: Any) -> str:
 def canonical_text(value: Any) -> str:
     """The text of `value` that every equal value has: keys sorted, no blanks, 1.0 written as 1.
 
-    A database may give a float back as an integer of the same worth (PostgreSQL's JSONB does), so the two are one here.
-    Raises ContentError for what is no JSON value.
+    Many a program that reads and writes JSON makes a float of that worth an integer, so the two are one here. Raises
+    ContentError for what is no JSON value.
     """
-    return json.dumps(json_of(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    plain = _with_one_kind_of_number(json_of(value))
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def indented_text(value: Any) -> str:
@@ -58,8 +58,6 @@ def wire_of(value: Any) -> Any:
             return {key: wire_of(item) for key, item in cast("Mapping[str, Any]", value).items()}
         case list() | tuple():
             return [wire_of(item) for item in cast("list[Any]", value)]
-        case int() if value not in _WIRE_INTEGERS:
-            return float(value)  # it was a float once, before a database wrote it out in digits
         case _:
             return value
 
@@ -73,7 +71,7 @@ def _json_of(value: Any, path: str, depth: int) -> Any:
         case str():
             return _text(value, path)
         case float():
-            return _number(value, path)
+            return _finite(value, path)
         case bytes():
             return {_BYTES: base64.b64encode(value).decode()}
         case Mapping():
@@ -88,10 +86,23 @@ def _json_of(value: Any, path: str, depth: int) -> Any:
             raise ContentError(path, f"{type(value).__name__} is no JSON value", "give a plain value")
 
 
-def _number(value: float, path: str) -> int | float:
+def _with_one_kind_of_number(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            entries = cast("dict[str, Any]", value)
+            return {key: _with_one_kind_of_number(item) for key, item in entries.items()}
+        case list():
+            return [_with_one_kind_of_number(item) for item in cast("list[Any]", value)]
+        case _:
+            return value
+
+
+def _finite(value: float, path: str) -> float:
     if not math.isfinite(value):
         raise ContentError(path, f"{value} is no JSON number", "give a finite one")
-    return int(value) if value.is_integer() else value
+    return value
 
 
 def _key(key: Any, path: str) -> str:

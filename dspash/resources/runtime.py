@@ -1,0 +1,105 @@
+"""Runtime: the port through which actions have workers run what the resources describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from dspash.prediction import Prediction
+from dspash.resources.content import Content, State
+
+__all__ = ["Definition", "Improvement", "Judged", "Judgement", "OnProgress", "Runtime", "Task"]
+
+OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""Hears what a job tells while it goes on: `{"done", "total", "score"}`, or `{"kind": "candidate", …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A module or program for workers to build. `sandbox` has settings that differ from the runtime's own, by name."""
+
+    name: str
+    content: Content
+    sandbox: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What an optimizer is to do. Examples are maps of inputs and labels; `config` is the optimizer's own."""
+
+    optimizer: str
+    trainset: Sequence[Mapping[str, Any]]
+    metric: Any
+    valset: Sequence[Mapping[str, Any]] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Improvement:
+    """What an optimizer has made: the state learned, its score from 0 to 1, what it tried, and how each example went."""
+
+    state: State
+    score: float | None
+    candidates: Sequence[Mapping[str, Any]] = ()
+    traces: Sequence[Mapping[str, Any]] = ()
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One example's outcome: its place in the set, its score, and the output fields or the error."""
+
+    index: int
+    score: float
+    prediction: Mapping[str, Any] | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """How a module or program did on a set: the mean score, failures counting 0, and every example's outcome."""
+
+    score: float
+    results: Sequence[Judged]
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Runtime(Protocol):
+    """What runs programs. Every method may be called from any thread, waits for its result, and raises DspashErrors.
+
+    A definition is built where it is needed, and once for each content: building it again costs nothing.
+    """
+
+    def inspect(self, definition: Definition) -> State:
+        """DSPy's own state of every predictor of the definition, learned or as its source has it."""
+        ...
+
+    def execute(
+        self, definition: Definition, inputs: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> Prediction:
+        """Run it once. `inputs` has exactly its input fields. Not retried."""
+        ...
+
+    def evaluate(
+        self,
+        definition: Definition,
+        devset: Sequence[Mapping[str, Any]],
+        metric: Any,
+        *,
+        job: str,
+        on_progress: OnProgress,
+    ) -> Judgement:
+        """Run it on every example and score the predictions; `job` is the name to cancel it by."""
+        ...
+
+    def optimize(
+        self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
+    ) -> Improvement:
+        """Have an optimizer improve it; `job` is the name to cancel it by."""
+        ...
+
+    def cancel(self, job: str, reason: str) -> bool:
+        """End the job, which raises CallCancelledError where it is waited for; whether it was running here."""
+        ...
