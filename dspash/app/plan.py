@@ -14,7 +14,9 @@ from dspash.app.runnable import Module, Program, Runnable
 from dspash.app.sandbox_choice import SandboxChoice, SandboxDefaults, choose_sandbox
 from dspash.app.tools import Tool, Toolbox, tool_of
 from dspash.errors import ConfigurationError
+from dspash.signatures import spec_of
 from dspash.usage import Usage
+from dspash_protocol.signature import InputCheck, SignatureSpec, signature_map
 
 if TYPE_CHECKING:
     from dspash.app.app import App
@@ -23,6 +25,12 @@ __all__ = ["Plan", "Planner", "Tools"]
 
 R = TypeVar("R", bound=Runnable)
 Tools: TypeAlias = Mapping[str, Callable[..., Any]] | Sequence[Callable[..., Any]]
+
+_TAKES_MORE: Final = frozenset({"multichaincomparison"})
+"""Types of modules whose inputs are more than those of their signature."""
+
+_TAKES_THE_SAME: Final = frozenset({"bestofn", "refine"})
+"""Types of modules whose inputs are those of the module that they run."""
 
 _FORM_KEYS: Final = {"source": "source", "forward_fn": "forward_fn", "cls": "class"}
 
@@ -64,8 +72,9 @@ class Planner:
             _require_runnable("module", module)
         inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
         own = _described(tools)
+        said = None if signature is None else spec_of(signature)
         parts = {
-            "signature": signature,
+            "signature": signature if said is None or _travels(signature) else signature_map(said),
             "module": None if module is None else module.id,
             "reward": None if reward is None else self._metrics.keep(reward),
             "class": cls,
@@ -79,7 +88,8 @@ class Planner:
         }
         parts_of = () if module is None else (module,)
         choice = choose_sandbox(self._sandbox_defaults, is_text=False, inherited=_inherited(parts_of))
-        made = Module(self._app, create["id"], create, parts=parts_of, sandbox=choice)
+        check = _check_of(type_, said, module)
+        made = Module(self._app, create["id"], create, parts=parts_of, sandbox=choice, check=check)
         return Plan(made, {**inner, **own})
 
     def program(
@@ -167,6 +177,19 @@ class Planner:
 def _inherited(parts: Iterable[Runnable]) -> SandboxChoice | None:
     """How the first part that is sandboxed is."""
     return next((part.sandbox for part in parts if part.sandbox is not None), None)
+
+
+def _travels(signature: object) -> bool:
+    """Whether a signature may go to a worker as it was given."""
+    return isinstance(signature, str | Mapping)
+
+
+def _check_of(type_: str, said: SignatureSpec | None, module: Runnable | None) -> InputCheck | None:
+    """What the inputs of a module are held against: its signature, or that of the module it runs."""
+    spelled = type_.replace("_", "").lower()
+    if said is not None and spelled not in _TAKES_MORE:
+        return InputCheck(said)
+    return module.check if module is not None and spelled in _TAKES_THE_SAME else None
 
 
 def _require_map(path: str, value: object) -> None:

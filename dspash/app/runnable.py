@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from dspash.app.sandbox_choice import SandboxChoice
 from dspash.app.stream import Stream
 from dspash.prediction import Prediction
+from dspash.signatures import require_inputs
 from dspash.usage import Usage
 from dspash_protocol import Command
+from dspash_protocol.signature import InputCheck
 
 if TYPE_CHECKING:
     from dspash.app.app import App
@@ -32,7 +34,8 @@ class Runnable:
 
     `create` is the request that defines it, `state` what an optimizer has learned for it, if any; `score` is what the
     optimizer reached on its training set, `candidates` what it tried, and `usage` what that has used. `parts` are the
-    modules it is made of. `sandbox` says how its calls are sandboxed; None: they run in the app's own workers.
+    modules it is made of. `sandbox` says how its calls are sandboxed; None: they run in the app's own workers. `check`
+    holds inputs against its signature; None where only a worker knows what it takes.
     """
 
     app: App = field(repr=False)
@@ -45,6 +48,7 @@ class Runnable:
     usage: Usage | None = field(default=None, repr=False)
     parts: tuple[Runnable, ...] = field(default=(), repr=False)
     sandbox: SandboxChoice | None = field(default=None, repr=False)
+    check: InputCheck | None = field(default=None, repr=False)
 
     @property
     def create_command(self) -> Command:
@@ -52,7 +56,7 @@ class Runnable:
         raise TypeError("a runnable is a Module or a Program")
 
     def request(self, inputs: Mapping[str, Any]) -> tuple[Command, dict[str, Any]]:
-        """The request that runs it once."""
+        """The request that runs it once. Raises InvalidInputError for inputs that are seen not to fit."""
         raise TypeError("a runnable is a Module or a Program")
 
     @property
@@ -90,7 +94,10 @@ class Module(Runnable):
         return {"module_id": self.id}
 
     def request(self, inputs: Mapping[str, Any]) -> tuple[Command, dict[str, Any]]:
-        return Command.FORWARD, {"module_id": self.id, "inputs": dict(inputs), "detail": True}
+        given = dict(inputs)
+        if self.check is not None:
+            require_inputs(self.check, given)
+        return Command.FORWARD, {"module_id": self.id, "inputs": given, "detail": True}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
