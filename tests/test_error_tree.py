@@ -19,7 +19,9 @@ from dspash.errors import (
     CodeExecutionError,
     CodeInterpreterError,
     ConfigurationError,
+    ConflictError,
     DspashError,
+    ForbiddenError,
     FrameTooLargeError,
     InternalWorkerError,
     InvalidInputError,
@@ -28,12 +30,18 @@ from dspash.errors import (
     LMCallError,
     NotFoundError,
     OverloadedError,
+    Problem,
     ProgramError,
     ProtocolError,
     ReentrancyError,
+    ResourceError,
     SandboxUnavailableError,
+    StoreBusyError,
+    StoreError,
+    StoreVersionError,
     SupervisorGaveUpError,
     ToolCallError,
+    TransitionError,
     UnavailableError,
     UnknownCommandError,
     UnserialisableError,
@@ -161,6 +169,39 @@ LINES: list[tuple[DspashError, str]] = [
     ),
     (UnavailableError("shutting down", retryable=True), "shutting down; retry later if .retryable"),
     (InternalWorkerError("no slot", traceback="dispatch, line 9"), "no slot; please report this"),
+    (
+        ConflictError(
+            resource="Signature",
+            conflict="unique",
+            problem="another one has the same name",
+            way_out="choose another",
+        ),
+        "Signature: another one has the same name; choose another",
+    ),
+    (
+        TransitionError(
+            resource="Program 7", state="draft", action="promote", fitting=["compile", "archive"]
+        ),
+        "Program 7 is draft, which does not admit promote; from there: compile, archive",
+    ),
+    (
+        ForbiddenError(actor="ann", action="destroy", resource="Program"),
+        "'ann' may not destroy a Program; ask whoever set the policy",
+    ),
+    (
+        StoreError("/tmp/x.db", "file is not a database", "name another file"),
+        "database /tmp/x.db: file is not a database; name another file",
+    ),
+    (
+        StoreBusyError("/tmp/x.db", waited_s=30),
+        ("database /tmp/x.db: other writers held it for 30 s; retry later, or end the program that holds it"),
+    ),
+    (
+        StoreVersionError("/tmp/x.db", found="0009", expected="0002", way_out="install a newer dspash"),
+        (
+            "database /tmp/x.db: its tables are at revision 0009, and this dspash needs 0002; install a newer dspash"
+        ),
+    ),
 ]
 
 
@@ -184,7 +225,7 @@ def test_every_error_survives_pickling_and_copying_with_all_it_knows(
 
 
 def test_every_concrete_error_is_in_the_tables_above() -> None:
-    abstract = {DspashError, BridgeError, WorkerFaultError}
+    abstract = {DspashError, BridgeError, ResourceError, WorkerFaultError}
     listed = {getattr(dspash.errors, name) for name in dspash.errors.__all__}
     concrete = {symbol for symbol in listed if issubclass(symbol, DspashError)} - abstract
     assert concrete == {type(error) for error, _ in LINES}
@@ -203,7 +244,12 @@ def test_all_lists_exactly_the_public_classes() -> None:
 
 def test_every_docstring_ends_with_the_callers_move() -> None:
     moves = ("fix", "wait", "retry", "report", "catch", "await", "move")
-    for error in {type(error) for error, _ in LINES} | {DspashError, BridgeError, WorkerFaultError}:
+    for error in {type(error) for error, _ in LINES} | {
+        DspashError,
+        BridgeError,
+        ResourceError,
+        WorkerFaultError,
+    }:
         last = (inspect.getdoc(error) or "").replace("\n", " ").split(". ")[-2:]
         assert any(move in " ".join(last).lower() for move in moves), error
 
@@ -269,6 +315,20 @@ def test_details_of_the_wrong_type_read_as_missing(value: object) -> None:
     assert InvalidInputError("bad", details={"path": value}).path == ""
     assert LMCallError("bad", details={"code": value}).code == ""
     assert ToolCallError("bad", details={"tool": value}).tool == ""
+
+
+def test_an_invalid_input_lists_every_problem_and_shows_the_first_few() -> None:
+    problems = [Problem(f"$.a[{index}]", "not text") for index in range(7)]
+    error = InvalidInputError.of(problems)
+    assert error.problems == tuple(problems)
+    assert (error.path, error.progress) == ("$.a[0]", Progress.NOT_SENT)
+    assert "$.a[4]: not text; and 2 more" in str(error)
+
+
+@pytest.mark.parametrize("found", [None, "x", [], [3, {"path": 1, "message": "x"}]])
+def test_problems_that_a_worker_misspelt_become_the_one_that_the_message_tells(found: object) -> None:
+    error = InvalidInputError("not text", details={"path": "$.a", "problems": found})
+    assert error.problems == (Problem("$.a", "not text"),)
 
 
 def test_a_place_the_message_names_already_is_not_repeated() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, cast
 
 from dspash.errors.dspash_error import DspashError
 from dspash_protocol.faults import FaultKind, Progress
@@ -15,6 +16,7 @@ __all__ = [
     "InvalidRequestError",
     "LMCallError",
     "NotFoundError",
+    "Problem",
     "ProgramError",
     "ToolCallError",
     "UnavailableError",
@@ -22,6 +24,8 @@ __all__ = [
     "UnserialisableError",
     "WorkerFaultError",
 ]
+
+SHOWN_PROBLEMS: Final = 5  # in the summary of an error; the rest are attributes
 
 
 class WorkerFaultError(DspashError):
@@ -87,17 +91,56 @@ class UnknownCommandError(WorkerFaultError):
 
 
 class NotFoundError(WorkerFaultError):
-    """No module, program or alias of that name exists in the session. Fix the name, or create it first."""
+    """Nothing of that name or id exists, in the worker's session or in the store.
+
+    What a policy or another tenant keeps from the caller's sight does not exist for the caller. Fix the name, or create
+    it first.
+    """
 
     kind = FaultKind.NOT_FOUND
     way_out = "create it first, or fix its name"
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input: where (`$.inputs[0].type`), and what."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
 class InvalidInputError(WorkerFaultError):
-    """An argument does not fit; `path` says where in the arguments. Fix that value."""
+    """An argument does not fit; `path` says where in the arguments, `problems` all that is wrong.
+
+    Raised by the host itself, with progress `not_sent`, for whatever it can see before a worker or the store is asked.
+    Fix those values.
+    """
 
     kind = FaultKind.INVALID_INPUT
     way_out = "fix that value"
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> InvalidInputError:
+        """The error of one problem or more, before anything was sent or written."""
+        shown = "; ".join(str(problem) for problem in problems[:SHOWN_PROBLEMS])
+        more = len(problems) - SHOWN_PROBLEMS
+        found = [{"path": problem.path, "message": problem.message} for problem in problems]
+        return cls(
+            f"{shown}; and {more} more" if more > 0 else shown,
+            progress=Progress.NOT_SENT,
+            details={"path": problems[0].path, "problems": found},
+        )
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong, in the order of the arguments; never empty."""
+        found: object = self.details.get("problems")
+        listed = cast("list[object]", found) if isinstance(found, list) else []
+        problems = tuple(problem for entry in listed if (problem := _read_problem(entry)) is not None)
+        return problems or (Problem(self.path or "$", self.message),)
 
 
 class ProgramError(WorkerFaultError):
@@ -173,3 +216,12 @@ class InternalWorkerError(WorkerFaultError):
 
     kind = FaultKind.INTERNAL
     way_out = "please report this"
+
+
+def _read_problem(entry: object) -> Problem | None:
+    """A problem as a fault carries it; None for anything else (workers may be hostile)."""
+    match entry:
+        case {"path": str(path), "message": str(message)}:
+            return Problem(path, message)
+        case _:
+            return None

@@ -1,0 +1,162 @@
+"""Resource: what every record is, and the declaration that each class of records makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from dspash.resources.kernel.action import Action, ActionKind
+from dspash.resources.kernel.attribute import Attribute, DeclaredAttribute, declared_attribute
+from dspash.resources.kernel.relation import Relation
+from dspash.resources.kernel.state_machine import StateMachine
+
+__all__ = ["REDACTED", "Declaration", "Resource", "declaration_of"]
+
+REDACTED: Final = "[redacted]"
+
+
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """Everything one resource declares. `key` is the attribute that names a record within its tenant, if any does."""
+
+    name: str
+    table: str
+    doc: str
+    record: type[Resource]
+    attributes: Mapping[str, DeclaredAttribute]
+    relations: Mapping[str, Relation]
+    actions: Mapping[str, Action]
+    states: StateMachine | None
+    append_only: bool
+    audited: bool
+    key: str | None
+
+    @property
+    def own(self) -> list[DeclaredAttribute]:
+        """The attributes this resource adds to those every record has."""
+        return [found for name, found in self.attributes.items() if name not in Resource.model_fields]
+
+
+class Resource(BaseModel):
+    """A record. A subclass declares a resource: `class Signature(Resource, table="signatures"): …`.
+
+    append_only: records are never changed or destroyed one by one. audited: each change leaves an audit entry.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        ignored_types=(Action, Relation, StateMachine),
+    )
+    table_name: ClassVar[str] = ""
+    append_only: ClassVar[bool] = False
+    audited: ClassVar[bool] = True
+
+    id: Annotated[UUID, Attribute("The record's identity; later records have greater ones.")]
+    tenant_id: Annotated[str, Attribute("Whose record it is.", max_length=200)]
+    created_at: Annotated[datetime, Attribute("When it was made.", indexed=True)]
+    updated_at: Annotated[datetime, Attribute("When it was last changed.")]
+    version: Annotated[int, Attribute("Counts its changes, from 1.")]
+    _included: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
+
+    def __init_subclass__(
+        cls, *, table: str, append_only: bool = False, audited: bool = True, **settings: Any
+    ) -> None:
+        super().__init_subclass__(**settings)
+        cls.table_name, cls.append_only, cls.audited = table, append_only, audited
+
+    @property
+    def included(self) -> Mapping[str, Any]:
+        """The relations that the read was asked to include, by name."""
+        return MappingProxyType(self._included)
+
+    @classmethod
+    def from_store(cls, values: Mapping[str, Any]) -> Self:
+        """The record of values that were valid when they were written; an attribute that is not given is not there."""
+        record = cls.model_construct(**values)
+        for name in cls.model_fields.keys() - values.keys():
+            vars(record).pop(name, None)
+        return record
+
+    def including(self, name: str, found: Any) -> None:
+        """Keep what was read of the relation `name`; for the reader of this record, before anybody else has it."""
+        self._included[name] = found
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        attributes = declaration_of(type(self)).attributes
+        for name, value in super().__repr_args__():
+            hidden = (
+                name is not None
+                and name in attributes
+                and attributes[name].spec.sensitive
+                and value is not None
+            )
+            yield name, REDACTED if hidden else value
+
+
+_declarations: dict[type[Resource], Declaration] = {}
+
+
+def declaration_of(record: type[Resource]) -> Declaration:
+    """What the class declares. Raises TypeError where it contradicts itself."""
+    if record not in _declarations:
+        _declarations[record] = _read(record)
+    return _declarations[record]
+
+
+def _read(record: type[Resource]) -> Declaration:
+    record.model_rebuild()
+    members = {name: value for name, value in vars(record).items() if not name.startswith("_")}
+    machines = [value for value in members.values() if isinstance(value, StateMachine)]
+    attributes = {name: declared_attribute(name, field) for name, field in record.model_fields.items()}
+    try:
+        return _checked(
+            Declaration(
+                name=record.__name__,
+                table=record.table_name,
+                doc=(record.__doc__ or "").strip(),
+                record=record,
+                attributes=attributes,
+                relations={name: value for name, value in members.items() if isinstance(value, Relation)},
+                actions={value.name: value for value in members.values() if isinstance(value, Action)},
+                states=machines[0] if machines else None,
+                append_only=record.append_only,
+                audited=record.audited,
+                key=next((name for name, found in attributes.items() if found.spec.unique), None),
+            )
+        )
+    except TypeError as error:
+        raise TypeError(f"{record.__qualname__}: {error}") from None
+
+
+def _checked(declared: Declaration) -> Declaration:
+    if not declared.doc:
+        raise TypeError("a resource's docstring says what its records are")
+    for name, found in declared.attributes.items():
+        if isinstance(found.field.default, (Action, Relation, StateMachine)):
+            raise TypeError(f"{name} names an attribute and something else besides")
+    for action in declared.actions.values():
+        if not action.doc:
+            raise TypeError(f"the action {action.name} has no docstring")
+        if (action.kind in {ActionKind.UPDATE, ActionKind.DESTROY}) != action.takes_record and (
+            action.kind is not ActionKind.GENERIC
+        ):
+            raise TypeError(f"the action {action.name}: {action.kind} does not go with its parameters")
+        if declared.append_only and action.kind in {ActionKind.UPDATE, ActionKind.DESTROY}:
+            raise TypeError(f"the action {action.name}: records that are only appended are never changed")
+    machine = declared.states
+    if machine is not None:
+        if machine.attribute not in declared.attributes:
+            raise TypeError(f"its states are kept in {machine.attribute}, which is no attribute")
+        for _, name in machine.transitions:
+            if name not in declared.actions and name != "destroy":
+                raise TypeError(f"its states name the action {name}, which does not exist")
+    return declared

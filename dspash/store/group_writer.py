@@ -1,0 +1,205 @@
+"""GroupWriter: rows written off the caller's path, many in one transaction."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loguru import logger
+from sqlalchemy import Connection, Table, insert
+from sqlalchemy.exc import DatabaseError, StatementError
+
+from dspash.errors import ClosedError, OverloadedError, StoreError
+from dspash.store.store import Store
+
+__all__ = ["GroupWriter"]
+
+GROUP_ROWS: Final = 500
+GROUP_AGE_S: Final = 0.05
+QUEUE_ROWS: Final = 10_000
+APPEND_TIMEOUT_S: Final = 30.0
+RETRY_S: Final = 0.2  # between tries while the database cannot be written
+
+_Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """One row in the queue."""
+
+    table: Table
+    row: _Row
+    since: float  # monotonic seconds
+
+
+class GroupWriter:
+    """Takes rows from any thread at once, and writes them in order from a thread of its own.
+
+    A group is written when its first row is `group_age_s` old or it has `group_rows`. While the queue is full `append`
+    waits. A row that the database refuses is dropped alone, logged and counted in `refused`; while the database is busy
+    or away nothing is dropped. Rows that were not flushed are lost with the process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        group_rows: int = GROUP_ROWS,
+        group_age_s: float = GROUP_AGE_S,
+        queue_rows: int = QUEUE_ROWS,
+        append_timeout_s: float = APPEND_TIMEOUT_S,
+    ) -> None:
+        self._store = store
+        self._group_rows = group_rows
+        self._group_age_s = group_age_s
+        self._queue_rows = queue_rows
+        self._append_timeout_s = append_timeout_s
+        self._queue: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._appended = 0
+        self._written = 0
+        self._refused = 0
+        self._hurry = 0  # rows up to this one are wanted now
+        self._open = True
+        self._thread = threading.Thread(target=self._run, name="dspash-group-writer", daemon=True)
+        self._thread.start()
+
+    def __repr__(self) -> str:
+        return f"<GroupWriter waiting={len(self._queue)} written={self._written} refused={self._refused}>"
+
+    @property
+    def written(self) -> int:
+        """Rows that are in the database."""
+        return self._written
+
+    @property
+    def refused(self) -> int:
+        """Rows that the database would not take."""
+        return self._refused
+
+    def append(self, table: Table, row: _Row) -> None:
+        """Take a row; it is written soon. The row is the writer's from here on.
+
+        Raises OverloadedError when the queue stays full for `append_timeout_s`, ClosedError after `close`.
+        """
+        with self._changed:
+            if len(self._queue) >= self._queue_rows and not self._changed.wait_for(
+                lambda: len(self._queue) < self._queue_rows or not self._open, self._append_timeout_s
+            ):
+                raise OverloadedError(
+                    queued=len(self._queue),
+                    limit=self._queue_rows,
+                    what="rows",
+                    way_out="find out what keeps the database from being written",
+                )
+            if not self._open:
+                raise ClosedError("group writer")
+            self._queue.append(_Waiting(table, row, time.monotonic()))
+            self._appended += 1
+            if len(self._queue) in {1, self._group_rows}:
+                self._changed.notify_all()
+
+    def flush(self, timeout_s: float = 30.0) -> None:
+        """Wait until every row that was appended before is in the database, or refused by it.
+
+        Raises StoreError when that takes longer than `timeout_s`.
+        """
+        with self._changed:
+            wanted = self._appended
+            self._hurry = max(self._hurry, wanted)
+            self._changed.notify_all()
+            if not self._changed.wait_for(lambda: self._written + self._refused >= wanted, timeout_s):
+                left = wanted - self._written - self._refused
+                raise StoreError(
+                    str(self._store.address), f"{left} rows are not written yet", "wait, or look at the log"
+                )
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Write what is left and end the thread. Raises StoreError for rows that are not written within `timeout_s`."""
+        end = time.monotonic() + timeout_s
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive() or self._queue:
+            with self._changed:
+                left = len(self._queue)
+                self._queue.clear()
+                self._changed.notify_all()
+            self._thread.join(max(1.0, end - time.monotonic()))
+            raise StoreError(str(self._store.address), f"{left} rows could not be written", "look at the log")
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            while not self._write(group):
+                with self._changed:
+                    if not self._open and not self._queue:
+                        return  # close gave up waiting
+                    self._changed.wait(RETRY_S)
+
+    def _next_group(self) -> list[_Waiting]:
+        """The rows of the next transaction, still in the queue; empty when there will be none."""
+        with self._changed:
+            while self._open and not self._is_due():
+                due_s = self._queue[0].since + self._group_age_s - time.monotonic() if self._queue else None
+                self._changed.wait(due_s)
+            return [self._queue[index] for index in range(min(len(self._queue), self._group_rows))]
+
+    def _is_due(self) -> bool:
+        if not self._queue:
+            return False
+        return (
+            len(self._queue) >= self._group_rows
+            or self._written + self._refused < self._hurry
+            or time.monotonic() >= self._queue[0].since + self._group_age_s
+        )
+
+    def _write(self, group: list[_Waiting]) -> bool:
+        """Write the group in one transaction; False when the database cannot be written just now."""
+        try:
+            try:
+                with self._store.transaction() as connection:
+                    _insert(connection, group)
+                refused = 0
+            except (DatabaseError, StatementError):
+                refused = self._write_one_by_one(group)
+        except StoreError as error:
+            logger.warning("{} rows wait to be written: {}", len(group), error)
+            return False
+        except ClosedError:
+            refused = len(group)
+            logger.error("{} rows are lost: the store was closed before its group writer", refused)
+        with self._changed:
+            for _ in range(min(len(group), len(self._queue))):
+                self._queue.popleft()
+            self._written += len(group) - refused
+            self._refused += refused
+            self._changed.notify_all()
+        return True
+
+    def _write_one_by_one(self, group: list[_Waiting]) -> int:
+        """Write the group, each row in a savepoint; return how many were refused."""
+        refused = 0
+        with self._store.transaction() as connection:
+            for waiting in group:
+                try:
+                    with connection.begin_nested():
+                        connection.execute(insert(waiting.table), [waiting.row])
+                except (DatabaseError, StatementError) as error:
+                    refused += 1
+                    reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+                    logger.error("a row of {} was refused: {}", waiting.table.name, reason)
+        return refused
+
+
+def _insert(connection: Connection, group: list[_Waiting]) -> None:
+    """Rows of one table and the same columns go together, in the order of their first: parents before children."""
+    lots: dict[tuple[str, frozenset[str]], list[_Waiting]] = {}
+    for waiting in group:
+        lots.setdefault((waiting.table.name, frozenset(waiting.row)), []).append(waiting)
+    for lot in lots.values():
+        connection.execute(insert(lot[0].table), [waiting.row for waiting in lot])
