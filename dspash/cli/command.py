@@ -32,6 +32,8 @@ class Answer:
     status: ExitStatus = ExitStatus.DONE
 
 
+_PIPE_WIDTH: Final = 10_000  # into a pipe or file nothing is cut or folded: whatever reads it wants all of it
+
 _JSON: Final = inspect.Parameter(
     "as_json",
     inspect.Parameter.KEYWORD_ONLY,
@@ -83,5 +85,8 @@ def _tell(answer: Answer) -> ExitStatus:
     else:
         from rich.console import Console
 
-        answer.show(Console(highlight=False))
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=_PIPE_WIDTH)
+        answer.show(console)
     return answer.status

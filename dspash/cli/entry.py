@@ -51,6 +51,12 @@ def run(arguments: Sequence[str]) -> int:
         if invocation.debug:
             typer.echo(_details_of(error), err=True)
         return _refuse(invocation, type(error).__name__, f"dspash: {_line_of(error)}", status_of(error))
+    except Exception as error:  # noqa: BLE001 - the process's edge: what nobody foresaw is told in one line, too
+        if invocation.debug:
+            typer.echo("".join(traceback.format_exception(error)).rstrip("\n"), err=True)
+        told = " ".join(str(error).split())
+        line = f"dspash: unexpected {type(error).__name__}: {told}; report it, with what --debug shows"
+        return _refuse(invocation, type(error).__name__, line, ExitStatus.FAILED)
     if status == ExitStatus.INTERRUPTED:
         typer.echo("interrupted", err=True)
     return status if isinstance(status, int) else ExitStatus.DONE

@@ -13,6 +13,7 @@ from dspash.cli.config import config
 from dspash.cli.demo import demo
 from dspash.cli.doctor import doctor
 from dspash.cli.invocation import current
+from dspash.cli.resource_group import ResourceGroup, read_index
 from dspash.cli.version import version
 
 __all__ = ["dspash"]
@@ -36,6 +37,8 @@ def dspash() -> TyperGroup:
     group = typer.main.get_command(app)
     if not isinstance(group, TyperGroup):
         raise TypeError("Typer made no group of several commands")
+    for entry in read_index():
+        group.add_command(ResourceGroup(entry))
     return group
 
 

@@ -32,10 +32,19 @@ def make_reference() -> dict[Path, str]:
     return reference.make_reference(REPOSITORY / "docs" / "reference.md")
 
 
+def make_commands() -> dict[Path, str]:
+    """The resources among the commands, so that help need not load them."""
+    from dspash.cli.resource_group import INDEX_FILE, make_index
+    from dspash.resources import DOMAIN
+
+    return {INDEX_FILE: make_index(DOMAIN.describe())}
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": make_vectors,
     "spec": make_spec,
     "reference": make_reference,
+    "commands": make_commands,
 }
 
 

@@ -1,0 +1,92 @@
+"""ResourceGroup: the group of one resource's commands, which are made when one of them is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
+
+INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
+_SPECIAL: Final[dict[str, str]] = {}
+"""Modules with COMMANDS of a resource that its description does not have; they replace those of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceEntry:
+    """One resource among the commands: what is typed, and what help says of it."""
+
+    command: str
+    summary: str
+
+
+def read_index() -> list[ResourceEntry]:
+    """The resources there are, without loading any: help is to be quick."""
+    return [ResourceEntry(**entry) for entry in json.loads(INDEX_FILE.read_text(encoding="utf-8"))]
+
+
+def make_index(description: Mapping[str, Any]) -> str:
+    """The text of the index file, from `Domain.describe()`; scripts/generate writes it."""
+    from dspash.cli.domain import read_domain
+
+    entries = [
+        {"command": command, "summary": form.doc.splitlines()[0]}
+        for command, form in read_domain(description).items()
+    ]
+    return json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+
+
+class ResourceGroup(TyperGroup):
+    """The group of `entry`. Typer asks it for its commands only when it is used."""
+
+    def __init__(self, entry: ResourceEntry) -> None:
+        super().__init__(name=entry.command, help=entry.summary, rich_markup_mode=None)
+        self._entry = entry
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            raise typer.Exit
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self._made)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self._made.get(cmd_name)
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
+        functions = _functions(self._entry.command)
+        app = typer.Typer(callback=_nothing, rich_markup_mode=None)
+        for name, function in functions.items():
+            app.command(name)(function)
+        group = typer.main.get_command(app)
+        if not isinstance(group, TyperGroup):
+            raise TypeError("Typer made no group of several commands")
+        self.commands = group.commands  # those that Typer suggests for a misspelt one
+        return group.commands
+
+
+def _functions(name: str) -> dict[str, Callable[..., Any]]:
+    from dspash.cli.domain import command_name, read_domain
+    from dspash.cli.resource_commands import commands_of
+    from dspash.resources import DOMAIN
+
+    functions = commands_of(read_domain(DOMAIN.describe())[name])
+    if name in _SPECIAL:
+        special = importlib.import_module(_SPECIAL[name])
+        functions.update({command_name(function.__name__): function for function in special.COMMANDS})
+    return functions
+
+
+def _nothing() -> None:
+    """Typer makes a group, also of one command, where there is a callback."""

@@ -1,0 +1,36 @@
+"""Session: the project's records, open for one command, and workers for those actions that need some."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from dspash.cli.invocation import current
+from dspash.resources import DOMAIN
+from dspash.resources.kernel import Collection, Context, Resource
+from dspash.resources.kernel.scene import StoredScene
+from dspash.store import Store
+
+__all__ = ["Session", "opened"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`scene` is that of this command: its tenant, its actor, a request of its own."""
+
+    scene: StoredScene
+
+    def collection(self, table: str) -> Collection[Resource]:
+        """The records of one resource."""
+        return self.scene.of(DOMAIN.resource(table))
+
+
+@contextmanager
+def opened() -> Generator[Session]:
+    """Open the database that the settings name, for the block. Raises ConfigurationError and StoreError."""
+    settings = current().settings().values
+    context = Context(actor=settings.actor, tenant=settings.tenant, request_id=f"cli-{uuid4().hex}")
+    with Store.open(settings.database_url) as store:
+        yield Session(StoredScene(context, domain=DOMAIN, store=store))
