@@ -40,8 +40,9 @@ _MOST_KILLED_BOOTING: Final = 2  # generations of one worker, in a row
 class Crew:
     """Owns the app of the moment, and the caller. One thread drives it; leaving the context ends what is its own."""
 
-    def __init__(self, ledger: Ledger, folder: Path) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, *, cancel_grace_s: float) -> None:
         self.restarts = 0
+        self._cancel_grace_s = cancel_grace_s
         self._ledger = ledger
         self._runs = folder / "runs"
         self._runs.touch()
@@ -56,7 +57,7 @@ class Crew:
             lm="offline",
             sandbox="process",
             max_frame=MAX_FRAME,
-            cancel_grace_s=0.2,
+            cancel_grace_s=self._cancel_grace_s,
             retire_grace_s=1.0,
             heartbeat_s=0.5,
             # So short a period that no number of kills is too many, and none is made to wait for its successor.

@@ -128,10 +128,11 @@ class Weather:
     defines: float = 6
     settles: float = 20
     reopens: float = 1
+    cancel_grace_s: float = 0.2  # no weight: how long a call may go on after its end was asked for
 
 
 ROUGH: Final = Weather()
-CALM: Final = Weather(endless=0, lethal=0, kills=0, stops=0, continues=0, reopens=0)
+CALM: Final = Weather(endless=0, lethal=0, kills=0, stops=0, continues=0, reopens=0, cancel_grace_s=10)
 """Nothing ends a worker: the difference shows what the violent steps cost."""
 
 _HARMLESS: Final = (

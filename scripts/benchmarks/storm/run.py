@@ -68,7 +68,10 @@ def run_storm(plan: Plan, *, on_step: Callable[[int], None] | None = None) -> St
     began = time.monotonic()
     ledger = Ledger()
     memory = _Memory(plan.steps)
-    with _private_tmpdir() as folder, Crew(ledger, folder) as crew:
+    with (
+        _private_tmpdir() as folder,
+        Crew(ledger, folder, cancel_grace_s=plan.weather.cancel_grace_s) as crew,
+    ):
         before = Holdings.take(folder)
 
         def close(number: int) -> None:
