@@ -7,10 +7,16 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from dspash.store import Store
+    from tests.postgres import Cluster
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BENCH_PEERS = ("deno", "execnet", "grpc", "loky", "pebble", "pydantic_monty")
@@ -53,7 +59,21 @@ def missing_for_bench() -> str | None:
     return f"{', '.join(missing)} missing (pip extra dspash[bench])" if missing else None
 
 
-REQUIREMENTS = {"erlang": missing_for_erlang, "bwrap": missing_for_bwrap, "bench": missing_for_bench}
+def missing_for_postgresql() -> str | None:
+    """Return what keeps a PostgreSQL cluster from being made here, or None."""
+    if importlib.util.find_spec("psycopg") is None:
+        return "psycopg is missing (pip extra dspash[postgres])"
+    from tests.postgres import find_postgres
+
+    return None if find_postgres() else "PostgreSQL 15 or later is missing (apt package postgresql)"
+
+
+REQUIREMENTS = {
+    "bench": missing_for_bench,
+    "bwrap": missing_for_bwrap,
+    "erlang": missing_for_erlang,
+    "postgresql": missing_for_postgresql,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -61,6 +81,50 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, find_missing in REQUIREMENTS.items():
         if item.get_closest_marker(marker) is not None and (missing := find_missing()) is not None:
             pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Cluster, None, None]:
+    """Run a PostgreSQL cluster; its database `migrated` has all tables."""
+    from dspash.store import Store
+    from tests.postgres import find_postgres, running_cluster
+
+    programs = find_postgres()
+    assert programs is not None  # the marker has seen to it
+    with running_cluster(programs) as cluster:
+        name = cluster.make_database()
+        with Store.connect(cluster.url(name)) as store:
+            store.upgrade()
+        cluster.migrated = name
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, None, None]:
+    """Return the address of an empty database, of either kind."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "test.db")
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    name = cluster.make_database()
+    yield cluster.url(name)
+    cluster.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Store, None, None]:
+    """Open a database that has all tables and no records, of either kind."""
+    from dspash.store import Store
+
+    if request.param == "sqlite":
+        with Store.open(tmp_path / "test.db") as opened:
+            yield opened
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    name = cluster.make_database(template=cluster.migrated)
+    with Store.open(cluster.url(name)) as opened:
+        yield opened
+    cluster.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 __all__ = ["Attribute", "DeclaredAttribute", "Kind", "OnDelete"]
@@ -134,7 +134,10 @@ def declared_attribute(name: str, field: FieldInfo) -> DeclaredAttribute:
     if spec is None:
         raise TypeError(f"{name} needs an Attribute: {name}: Annotated[..., Attribute('What it is.')]")
     annotation, nullable = _without_none(field.annotation)
-    found = DeclaredAttribute(name, spec, annotation, nullable, _kind_of(annotation), field)
+    kind = _kind_of(annotation)
+    if kind is Kind.JSON:
+        nullable = nullable or _admits_none(annotation)  # as JsonValue does
+    found = DeclaredAttribute(name, spec, annotation, nullable, kind, field)
     if (spec.unique or spec.indexed) and not found.is_comparable:
         raise TypeError(f"{name} is {found.kind}, which cannot be indexed")
     if (spec.unique or spec.indexed) and found.kind is Kind.TEXT and found.max_length > MAX_INDEXED_TEXT:
@@ -153,6 +156,13 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     members = typing.get_args(annotation)
     kept = tuple(member for member in members if member is not type(None))
     return (typing.Union[kept] if kept else annotation), len(kept) < len(members)  # noqa: UP007 - made at run time
+
+
+def _admits_none(annotation: Any) -> bool:
+    try:
+        return TypeAdapter(annotation).validate_python(None) is None
+    except ValidationError:
+        return False
 
 
 def _kind_of(annotation: Any) -> Kind:
