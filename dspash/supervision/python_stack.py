@@ -12,14 +12,14 @@ __all__ = ["find_python_stack"]
 _HEADER: Final = re.compile(
     r"Traceback \(most recent call last\):|  [+] Exception Group Traceback|Fatal Python error: "
 )
-_FAULTHANDLER_LINE: Final = re.compile(r"$|\s|(Current t|T)hread 0x|Python runtime state: ")
+_FAULTHANDLER_LINE: Final = re.compile(r"$|\s|(Current t|T)hread 0x|Stack \(|Python runtime state: ")
 
 
 def find_python_stack(stderr: Sequence[str]) -> tuple[str, ...]:
     """Return the lines of the last traceback in `stderr`, oldest line first; empty if there is none.
 
     Reads what the interpreter prints for an uncaught exception or exception group, and what faulthandler
-    prints for a fatal error (all threads). A traceback whose header is no longer among the lines is not
+    prints for a fatal error, of one thread or of all. A traceback whose header is no longer among the lines is not
     recognised.
     """
     start = next((at for at in reversed(range(len(stderr))) if _HEADER.match(stderr[at])), None)

@@ -145,6 +145,17 @@ os.kill(os.getpid(), signal.SIGSEGV)
     assert stack[-1].startswith("  File ")
 
 
+def test_a_fatal_error_is_found_with_the_one_thread_that_is_told_of() -> None:
+    code = """
+import faulthandler, os, signal
+faulthandler.enable(all_threads=False)
+os.kill(os.getpid(), signal.SIGSEGV)
+"""
+    stack = find_python_stack([*stderr_of(code), "", "Extension modules: numpy (total: 1)"])
+    assert stack[0] == "Fatal Python error: Segmentation fault"
+    assert stack[-1].startswith("  File ")
+
+
 @pytest.mark.parametrize(
     "lines", [[], ["only noise"], ["  File 'x.py', line 1", "ValueError: cut off at its head"]]
 )

@@ -50,7 +50,9 @@ def main() -> NoReturn:
     from dspash_worker.zygote.lineage import adopt_orphans
     from dspash_worker.zygote.zygote import serve
 
-    faulthandler.enable()  # by itself, since -I ignores what the environment says of it
+    # By itself, since -I ignores what the environment says of it. The thread that crashed is told alone: the stacks of
+    # all the others would push its own out of the lines that the host keeps.
+    faulthandler.enable(all_threads=False)
     import_ms = round((time.monotonic() - began) * 1000)
     threads = _await_last_thread()
     if threads != 1:
