@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
+from dspash.resources.evaluation import Evaluation, EvaluationResult
 from dspash.resources.kernel import Domain
+from dspash.resources.module import Module
+from dspash.resources.optimization_run import OptimizationRun
+from dspash.resources.optimizer import Optimizer
+from dspash.resources.predictor import Predictor
+from dspash.resources.program import Program
+from dspash.resources.program_version import ProgramVersion
 from dspash.resources.signature import Signature
 
 __all__ = ["DOMAIN"]
 
-DOMAIN: Final = Domain([Signature])
+DOMAIN: Final = Domain(
+    [
+        Signature,
+        Module,
+        Program,
+        ProgramVersion,
+        Predictor,
+        Optimizer,
+        OptimizationRun,
+        Evaluation,
+        EvaluationResult,
+    ]
+)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from dspash.errors import UnavailableError
 from dspash.prediction import Prediction
 from dspash.resources.content import Content, State
+from dspash_protocol import Progress
 
-__all__ = ["Definition", "Improvement", "Judged", "Judgement", "OnProgress", "Runtime", "Task"]
+if TYPE_CHECKING:
+    from dspash.resources.kernel import Scene
+
+__all__ = [
+    "Definition",
+    "Improvement",
+    "Judged",
+    "Judgement",
+    "OnProgress",
+    "Runtime",
+    "Task",
+    "cancel_job",
+    "runtime_of",
+]
 
 OnProgress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Hears what a job tells while it goes on: `{"done", "total", "score"}`, or `{"kind": "candidate", …}`."""
@@ -103,3 +118,20 @@ class Runtime(Protocol):
     def cancel(self, job: str, reason: str) -> bool:
         """End the job, which raises CallCancelledError where it is waited for; whether it was running here."""
         ...
+
+
+def runtime_of(scene: Scene) -> Runtime:
+    """What runs programs in this scene. Raises UnavailableError where nothing does."""
+    try:
+        return scene.runtime
+    except RuntimeError as error:
+        raise UnavailableError(str(error), progress=Progress.NOT_SENT) from None
+
+
+def cancel_job(scene: Scene, job: str, reason: str) -> None:
+    """End the job if it is running here."""
+    try:
+        runtime = scene.runtime
+    except RuntimeError:
+        return  # where nothing runs programs, this does not either
+    runtime.cancel(job, reason)

@@ -1,0 +1,246 @@
+"""Evaluation: how a program or module did on a set of examples, as a whole and one by one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from dspash.resources.comparison import compare_scores
+from dspash.resources.conductor import RUN_TRANSITIONS, conduct
+from dspash.resources.content import hash_of, json_of, wire_of
+from dspash.resources.examples import Examples, examples_of
+from dspash.resources.kernel import (
+    Attribute,
+    BelongsTo,
+    HasMany,
+    Resource,
+    Scene,
+    StateMachine,
+    Values,
+    create,
+    generic,
+    update,
+)
+from dspash.resources.metric_name import metric_name
+from dspash.resources.refusal import refused
+from dspash.resources.runtime import Judgement, cancel_job, runtime_of
+from dspash.resources.subject import Subject, definition_of_subject, find_subject
+
+__all__ = ["Evaluation", "EvaluationResult"]
+
+
+class EvaluationResult(Resource, table="evaluation_results", append_only=True, audited=False):
+    """How one example of an evaluation went."""
+
+    evaluation_id: Annotated[UUID, Attribute("The evaluation.", references="Evaluation", on_delete="cascade")]
+    index: Annotated[int, Attribute("The example's place in the set, from 0.")]
+    score: Annotated[float, Attribute("What the metric said; 0 where the program failed.", indexed=True)]
+    prediction: Annotated[dict[str, JsonValue] | None, Attribute("The output fields.")] = None
+    error: Annotated[str | None, Attribute("Why there are none.")] = None
+
+    evaluation = BelongsTo("Evaluation", by="evaluation_id")
+
+    @create
+    def note(
+        scene: Scene,
+        *,
+        evaluation_id: UUID,
+        index: int,
+        score: float,
+        prediction: dict[str, JsonValue] | None,
+        error: str | None,
+    ) -> Values:
+        """Note how an example went."""
+        return {
+            "evaluation_id": evaluation_id,
+            "index": index,
+            "score": score,
+            "prediction": prediction,
+            "error": error,
+        }
+
+
+class Evaluation(Resource, table="evaluations"):
+    """How a program or module did on a set of examples. `results` has every example's outcome."""
+
+    status: Annotated[str, Attribute("How it stands.", indexed=True, max_length=20)]
+    program_id: Annotated[
+        UUID | None, Attribute("The program that was judged.", references="Program", on_delete="cascade")
+    ] = None
+    program_version: Annotated[int | None, Attribute("Which of its versions.")] = None
+    module_id: Annotated[
+        UUID | None, Attribute("The module that was judged.", references="Module", on_delete="cascade")
+    ] = None
+    metric: Annotated[JsonValue, Attribute("How predictions are scored, as a worker takes it.")] = None
+    metric_name: Annotated[str, Attribute("What people call the metric.", max_length=200)] = ""
+    devset: Annotated[
+        list[dict[str, JsonValue]],
+        Attribute("The examples: maps of inputs and expected outputs.", max_length=64_000_000),
+    ] = Field(default_factory=list[dict[str, JsonValue]])
+    devset_hash: Annotated[
+        str,
+        Attribute("The SHA-256 of the examples: what is compared was judged by equal ones.", indexed=True),
+    ]
+    score: Annotated[
+        float | None, Attribute("The mean of all scores, failures counting as 0.", indexed=True)
+    ] = None
+    total: Annotated[int, Attribute("How many examples there are.")] = 0
+    correct: Annotated[int, Attribute("How many of them scored 1 or more.")] = 0
+    failed: Annotated[int, Attribute("How many of them have an error in place of a prediction.")] = 0
+    progress: Annotated[dict[str, JsonValue], Attribute("What it told last: done, total, score.")] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    usage: Annotated[dict[str, JsonValue], Attribute("What it has used of machine, models and tools.")] = (
+        Field(default_factory=dict[str, JsonValue])
+    )
+    error: Annotated[str | None, Attribute("Why it failed.")] = None
+    owner: Annotated[dict[str, JsonValue], Attribute("The process that carries it out.")] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    seen_at: Annotated[datetime | None, Attribute("Its last sign of life.")] = None
+    started_at: Annotated[datetime | None, Attribute("When it began, the last time.")] = None
+    ended_at: Annotated[datetime | None, Attribute("When it ended.")] = None
+
+    program = BelongsTo("Program", by="program_id")
+    module = BelongsTo("Module", by="module_id")
+    results = HasMany("EvaluationResult", by="evaluation_id")
+    states = StateMachine(attribute="status", initial="pending", transitions=RUN_TRANSITIONS)
+
+    @create
+    def create(
+        scene: Scene,
+        *,
+        program: str | None = None,
+        version: int | None = None,
+        module: str | None = None,
+        devset: Examples,
+        metric: JsonValue = "exact_match",
+    ) -> Values:
+        """Plan an evaluation, for `run` to carry out: of a program's live version, the newest, or `version`; or a module."""
+        examples = examples_of(devset, "$.devset")
+        return {
+            **find_subject(scene, program, version, module, newest=False).to_values(),
+            "metric": metric,
+            "metric_name": metric_name(metric),
+            "devset": examples,
+            "devset_hash": hash_of(examples),
+            "total": len(examples),
+        }
+
+    # --- carrying it out ---
+
+    @generic
+    def run(scene: Scene, record: Evaluation) -> Evaluation:
+        """Carry it out, and wait for its end. Raises what made it fail."""
+        evaluations = scene.of(Evaluation)
+
+        def work() -> Judgement:
+            definition = definition_of_subject(
+                scene, Subject(record.program_id, record.program_version, record.module_id)
+            )
+            return runtime_of(scene).evaluate(
+                definition,
+                wire_of(record.devset),
+                record.metric,
+                job=str(record.id),
+                on_progress=lambda told: evaluations.tell(record.id, told=json_of(dict(told))),
+            )
+
+        made = conduct(scene, Evaluation, record.id, work)
+        return keep_judgement(scene, record.id, made)
+
+    @update
+    def begin(scene: Scene, record: Evaluation, *, owner: dict[str, JsonValue]) -> Values:
+        """The process `owner` carries it out from now on."""
+        now = scene.now()
+        return {
+            "owner": owner,
+            "seen_at": now,
+            "started_at": now,
+            "ended_at": None,
+            "error": None,
+            "progress": {},
+        }
+
+    @update
+    def tell(scene: Scene, record: Evaluation, *, told: dict[str, JsonValue]) -> Values:
+        """Note how far it is."""
+        return {"progress": told} if record.status == "running" else {}
+
+    @update
+    def complete(
+        scene: Scene,
+        record: Evaluation,
+        *,
+        score: float,
+        correct: int,
+        failed: int,
+        usage: dict[str, JsonValue],
+    ) -> Values:
+        """It is done; its results are noted."""
+        return {
+            "score": score,
+            "correct": correct,
+            "failed": failed,
+            "usage": usage,
+            "ended_at": scene.now(),
+        }
+
+    @update
+    def fail(scene: Scene, record: Evaluation, *, error: str) -> Values:
+        """It has ended without a result."""
+        return {"error": error, "ended_at": scene.now()}
+
+    @update
+    def interrupt(scene: Scene, record: Evaluation) -> Values:
+        """Whoever carried it out does so no more."""
+        return {"ended_at": scene.now()}
+
+    @update
+    def cancel(scene: Scene, record: Evaluation) -> Values:
+        """End it. One that goes on elsewhere ends with its process' next sign of life."""
+        cancel_job(scene, str(record.id), "its evaluation was cancelled")
+        return {"ended_at": scene.now()}
+
+    # --- comparing ---
+
+    @generic
+    def compare(scene: Scene, record: Evaluation, *, other: str) -> dict[str, JsonValue]:
+        """What another evaluation of the same examples did better and worse, example by example."""
+        evaluations, results = scene.of(Evaluation), scene.of(EvaluationResult)
+        rival = evaluations.get(other)
+        if rival.devset_hash != record.devset_hash:
+            raise refused("$.other", "was judged by other examples, or in another order")
+        scores = [
+            {
+                each.index: each.score
+                for each in results.iterate(filter={"evaluation_id": str(side.id)}, select=["index", "score"])
+            }
+            for side in (record, rival)
+        ]
+        return compare_scores(*scores).to_map()
+
+
+def keep_judgement(scene: Scene, evaluation_id: UUID, made: Judgement) -> Evaluation:
+    """Note every example's outcome, and that the evaluation is completed."""
+    outcomes = sorted(made.results, key=lambda result: result.index)
+    with scene.transaction() as writing:
+        results = writing.of(EvaluationResult)
+        for each in outcomes:
+            results.note(
+                evaluation_id=evaluation_id,
+                index=each.index,
+                score=each.score,
+                prediction=None if each.prediction is None else json_of(dict(each.prediction)),
+                error=each.error,
+            )
+        return writing.of(Evaluation).complete(
+            evaluation_id,
+            score=made.score,
+            correct=sum(each.score >= 1.0 for each in outcomes),
+            failed=sum(each.error is not None for each in outcomes),
+            usage=json_of(dict(made.usage)),
+        )

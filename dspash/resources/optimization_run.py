@@ -1,0 +1,269 @@
+"""OptimizationRun: one attempt to improve a program or module: what it was given, how it went, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+
+from dspash.resources.conductor import RUN_TRANSITIONS, conduct
+from dspash.resources.content import json_of, wire_of
+from dspash.resources.examples import Examples, examples_of
+from dspash.resources.kernel import (
+    Attribute,
+    BelongsTo,
+    Resource,
+    Scene,
+    StateMachine,
+    Values,
+    create,
+    generic,
+    update,
+)
+from dspash.resources.metric_name import metric_name
+from dspash.resources.module import Module
+from dspash.resources.runtime import Improvement, Task, cancel_job, runtime_of
+from dspash.resources.subject import Subject, definition_of_subject, find_subject
+from dspash.resources.versioning import number_of
+
+__all__ = ["OptimizationRun"]
+
+_EXAMPLES_MOST = 64_000_000  # characters of JSON
+
+
+class OptimizationRun(Resource, table="optimization_runs"):
+    """One attempt to improve a program or module.
+
+    While it goes on it tells its progress and gives signs of life; one whose process has died is interrupted as soon as
+    somebody opens the database again, and can be resumed.
+    """
+
+    status: Annotated[str, Attribute("How it stands.", indexed=True, max_length=20)]
+    program_id: Annotated[
+        UUID | None, Attribute("The program it improves.", references="Program", on_delete="cascade")
+    ] = None
+    program_version: Annotated[int | None, Attribute("Which of its versions.")] = None
+    module_id: Annotated[
+        UUID | None, Attribute("The module it improves.", references="Module", on_delete="cascade")
+    ] = None
+    optimizer_id: Annotated[
+        UUID | None,
+        Attribute(
+            "The optimizer it was started with, by name.", references="Optimizer", on_delete="set null"
+        ),
+    ] = None
+    optimizer: Annotated[str, Attribute("Which of DSPy's optimizers.", indexed=True, max_length=100)]
+    config: Annotated[dict[str, JsonValue], Attribute("What the optimizer was given.")] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    seed: Annotated[int, Attribute("What its choices begin with.")] = 0
+    trainset: Annotated[
+        list[dict[str, JsonValue]],
+        Attribute("The examples it learns from.", max_length=_EXAMPLES_MOST),
+    ] = Field(default_factory=list[dict[str, JsonValue]])
+    valset: Annotated[
+        list[dict[str, JsonValue]] | None,
+        Attribute("The examples it is judged by, where those are others.", max_length=_EXAMPLES_MOST),
+    ] = None
+    metric: Annotated[JsonValue, Attribute("How predictions are scored, as a worker takes it.")] = None
+    metric_name: Annotated[str, Attribute("What people call the metric.", max_length=200)] = ""
+    score: Annotated[float | None, Attribute("What it reached, from 0 to 1.", indexed=True)] = None
+    best_program_state: Annotated[
+        dict[str, JsonValue] | None,
+        Attribute("What was learned: DSPy's own state of its predictors.", max_length=_EXAMPLES_MOST),
+    ] = None
+    result_version: Annotated[int | None, Attribute("The version of the program that came of it.")] = None
+    trials: Annotated[
+        list[dict[str, JsonValue]], Attribute("What it tried, with scores; at the end the best first.")
+    ] = Field(default_factory=list[dict[str, JsonValue]])
+    traces: Annotated[
+        list[dict[str, JsonValue]],
+        Attribute("How the result did on each example.", max_length=_EXAMPLES_MOST),
+    ] = Field(default_factory=list[dict[str, JsonValue]])
+    progress: Annotated[dict[str, JsonValue], Attribute("What it told last.")] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    usage: Annotated[dict[str, JsonValue], Attribute("What it has used of machine, models and tools.")] = (
+        Field(default_factory=dict[str, JsonValue])
+    )
+    error: Annotated[str | None, Attribute("Why it failed.")] = None
+    owner: Annotated[dict[str, JsonValue], Attribute("The process that carries it out.")] = Field(
+        default_factory=dict[str, JsonValue]
+    )
+    seen_at: Annotated[datetime | None, Attribute("Its last sign of life.")] = None
+    started_at: Annotated[datetime | None, Attribute("When it began, the last time.")] = None
+    ended_at: Annotated[datetime | None, Attribute("When it ended.")] = None
+
+    program = BelongsTo("Program", by="program_id")
+    module = BelongsTo("Module", by="module_id")
+    optimizer_record = BelongsTo("Optimizer", by="optimizer_id")
+    states = StateMachine(attribute="status", initial="pending", transitions=RUN_TRANSITIONS)
+
+    @create
+    def create(
+        scene: Scene,
+        *,
+        program: str | None = None,
+        version: int | None = None,
+        module: str | None = None,
+        optimizer: str = "bootstrap_fewshot",
+        trainset: Examples,
+        valset: Examples | None = None,
+        metric: JsonValue = "exact_match",
+        config: dict[str, JsonValue] | None = None,
+        seed: int = 0,
+    ) -> Values:
+        """Plan a run, for `start` to carry out: of a program's newest version, or `version`, or of a module.
+
+        `optimizer` is one of DSPy's, or the name of an Optimizer, whose configuration `config` adds to; examples are maps of
+        inputs and expected outputs.
+        """
+        from dspash.resources.optimizer import optimizer_named
+
+        known = optimizer_named(scene, optimizer)
+        return {
+            **find_subject(scene, program, version, module, newest=True).to_values(),
+            "optimizer_id": None if known is None else known.id,
+            "optimizer": optimizer if known is None else known.type,
+            "config": {**(known.config if known is not None else {}), **(config or {})},
+            "seed": seed,
+            "trainset": examples_of(trainset, "$.trainset"),
+            "valset": None if valset is None else examples_of(valset, "$.valset"),
+            "metric": metric,
+            "metric_name": metric_name(metric),
+        }
+
+    # --- carrying it out ---
+
+    @generic
+    def start(scene: Scene, record: OptimizationRun) -> OptimizationRun:
+        """Carry out a run that is pending, or was interrupted, and wait for its end. Raises what made it fail."""
+        runs = scene.of(OptimizationRun)
+
+        def work() -> Improvement:
+            definition = definition_of_subject(scene, _subject(record))
+            return runtime_of(scene).optimize(
+                definition,
+                _task(record),
+                job=str(record.id),
+                on_progress=lambda told: runs.tell(record.id, told=json_of(dict(told))),
+            )
+
+        made = conduct(scene, OptimizationRun, record.id, work)
+        return runs.complete(record.id, **json_of(_outcome(made)))
+
+    @generic
+    def resume(scene: Scene, record: OptimizationRun) -> OptimizationRun:
+        """Carry out anew what was interrupted, with what it was given then."""
+        return scene.of(OptimizationRun).start(record)
+
+    @update
+    def begin(scene: Scene, record: OptimizationRun, *, owner: dict[str, JsonValue]) -> Values:
+        """The process `owner` carries it out from now on."""
+        now = scene.now()
+        return {
+            "owner": owner,
+            "seen_at": now,
+            "started_at": now,
+            "ended_at": None,
+            "error": None,
+            "trials": [],
+            "progress": {},
+        }
+
+    @update
+    def tell(scene: Scene, record: OptimizationRun, *, told: dict[str, JsonValue]) -> Values:
+        """Note what the optimizer tells: a candidate it has tried, examples it has judged."""
+        if record.status != "running":
+            return {}
+        tried = [told] if told.get("kind") == "candidate" else []
+        return {"progress": told, "trials": [*record.trials, *tried]}
+
+    @update
+    def complete(
+        scene: Scene,
+        record: OptimizationRun,
+        *,
+        state: dict[str, JsonValue],
+        score: float | None,
+        trials: list[dict[str, JsonValue]],
+        traces: list[dict[str, JsonValue]],
+        usage: dict[str, JsonValue],
+    ) -> Values:
+        """It is done: what was learned becomes a version of the program, or the module's state."""
+        number = _keep(scene, record, state, score)
+        from dspash.resources.optimizer import Optimizer
+
+        if record.optimizer_id is not None:
+            scene.of(Optimizer).note_run(record.optimizer_id, run_id=record.id, score=score)
+        return {
+            "score": score,
+            "best_program_state": state,
+            "result_version": number,
+            "trials": trials,
+            "traces": traces,
+            "usage": usage,
+            "ended_at": scene.now(),
+        }
+
+    @update
+    def fail(scene: Scene, record: OptimizationRun, *, error: str) -> Values:
+        """It has ended without a result."""
+        return {"error": error, "ended_at": scene.now()}
+
+    @update
+    def interrupt(scene: Scene, record: OptimizationRun) -> Values:
+        """Whoever carried it out does so no more."""
+        return {"ended_at": scene.now()}
+
+    @update
+    def cancel(scene: Scene, record: OptimizationRun) -> Values:
+        """End it. A run that goes on elsewhere ends with its process' next sign of life."""
+        cancel_job(scene, str(record.id), "its run was cancelled")
+        return {"ended_at": scene.now()}
+
+
+def _keep(
+    scene: Scene, record: OptimizationRun, state: dict[str, JsonValue], score: float | None
+) -> int | None:
+    """Give what was learned to its program or module; the number of the version that has it."""
+    from dspash.resources.program import Program
+
+    if record.module_id is not None:
+        scene.of(Module).learn(record.module_id, state=state)
+        return None
+    programs = scene.of(Program)
+    program = programs.learn(
+        record.program_id, state=state, version=record.program_version, score=score, run_id=record.id
+    )
+    definition = definition_of_subject(scene, _subject(record))
+    return number_of(scene, program, definition.content.with_state(wire_of(state)).content_hash)
+
+
+def _subject(record: OptimizationRun) -> Subject:
+    return Subject(record.program_id, record.program_version, record.module_id)
+
+
+def _task(record: OptimizationRun) -> Task:
+    return Task(
+        optimizer=record.optimizer,
+        trainset=wire_of(record.trainset),
+        valset=None if record.valset is None else wire_of(record.valset),
+        metric=record.metric,
+        config=wire_of(record.config),
+        seed=record.seed,
+    )
+
+
+def _outcome(made: Improvement) -> Mapping[str, Any]:
+    """What `complete` takes."""
+    return {
+        "state": made.state,
+        "score": made.score,
+        "trials": list(made.candidates),
+        "traces": list(made.traces),
+        "usage": made.usage,
+    }
