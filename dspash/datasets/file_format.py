@@ -1,0 +1,77 @@
+"""FileFormat: which reader a file of examples is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from dspash.datasets.csv_table import read_csv
+from dspash.datasets.hotpotqa import looks_like_hotpotqa, read_hotpotqa, read_question
+from dspash.datasets.json_array import read_json_array
+from dspash.datasets.json_lines import read_json_lines
+from dspash.datasets.parquet import read_parquet
+from dspash.datasets.row import Row
+from dspash.datasets.source import Source
+
+__all__ = ["SUFFIXES", "FileFormat", "format_of", "reader_of"]
+
+
+class FileFormat(StrEnum):
+    """How examples are written down."""
+
+    JSON_LINES = "jsonl"
+    JSON = "json"
+    HOTPOTQA = "hotpotqa"
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+
+
+SUFFIXES: Final = {
+    ".jsonl": FileFormat.JSON_LINES,
+    ".ndjson": FileFormat.JSON_LINES,
+    ".json": FileFormat.JSON,
+    ".csv": FileFormat.CSV,
+    ".tsv": FileFormat.TSV,
+    ".parquet": FileFormat.PARQUET,
+}
+"""What the end of a file's name says; one more, .gz, says that the file is packed."""
+
+
+def format_of(path: Path) -> FileFormat | None:
+    """Return the format that the name says; None where it says none."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return SUFFIXES.get(suffixes[-1]) if suffixes else None
+
+
+def reader_of(file_format: FileFormat) -> Callable[[Source], Iterator[Row]]:
+    """Return what reads files of that format."""
+    return _READERS[file_format]
+
+
+def _read_json(source: Source) -> Iterator[Row]:
+    """A list of objects; one of HotPotQA's is known by its fields."""
+    rows = read_json_array(source)
+    first = next(rows, None)
+    if first is None:
+        return iter(())
+    rows = chain((first,), rows)
+    if looks_like_hotpotqa(first.fields):
+        return (read_question(row, source.name) for row in rows)
+    return rows
+
+
+_READERS: Final[dict[FileFormat, Callable[[Source], Iterator[Row]]]] = {
+    FileFormat.JSON_LINES: read_json_lines,
+    FileFormat.JSON: _read_json,
+    FileFormat.HOTPOTQA: read_hotpotqa,
+    FileFormat.CSV: read_csv,
+    FileFormat.TSV: partial(read_csv, delimiter="\t"),
+    FileFormat.PARQUET: read_parquet,
+}
