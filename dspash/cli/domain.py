@@ -46,13 +46,17 @@ class AttributeForm:
 
 @dataclass(frozen=True, slots=True)
 class ResourceForm:
-    """One resource; `key` is the attribute that names a record, if one does, and `state` the one that holds its state."""
+    """One resource.
+
+    `key` is the attribute that names a record, if one does; `state` the one that holds its state, one of `states`.
+    """
 
     name: str
     table: str
     doc: str
     key: str | None
     state: str | None
+    states: tuple[str, ...]
     attributes: tuple[AttributeForm, ...]
     actions: tuple[ActionForm, ...]
 
@@ -68,12 +72,14 @@ def command_name(name: str) -> str:
 
 
 def _resource(raw: Mapping[str, Any]) -> ResourceForm:
+    machine = raw["states"]
     return ResourceForm(
         name=raw["name"],
         table=raw["table"],
         doc=raw["doc"],
         key=raw["key"],
-        state=None if raw["states"] is None else raw["states"]["attribute"],
+        state=None if machine is None else machine["attribute"],
+        states=() if machine is None else tuple(machine["states"]),
         attributes=tuple(
             AttributeForm(one["name"], one["doc"], one["kind"], one["sensitive"], _schema(one["schema"]))
             for one in raw["attributes"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -12,13 +13,28 @@ from typer.core import TyperGroup
 from dspash.cli.config import config
 from dspash.cli.demo import demo
 from dspash.cli.doctor import doctor
+from dspash.cli.evaluation import evaluate
+from dspash.cli.init import init
 from dspash.cli.invocation import current
 from dspash.cli.resource_group import ResourceGroup, read_index
+from dspash.cli.resources import resources
+from dspash.cli.run import run
+from dspash.cli.status import status
 from dspash.cli.version import version
 
 __all__ = ["dspash"]
 
-COMMANDS = (config, doctor, demo, version)
+COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
+    "init": init,
+    "run": run,
+    "eval": evaluate,
+    "status": status,
+    "config": config,
+    "doctor": doctor,
+    "demo": demo,
+    "resources": resources,
+    "version": version,
+}
 
 
 def dspash() -> TyperGroup:
@@ -32,8 +48,8 @@ def dspash() -> TyperGroup:
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,  # rich's help would take longer to load than all the rest
     )
-    for function in COMMANDS:
-        app.command(function.__name__)(function)
+    for name, function in COMMANDS.items():
+        app.command(name)(function)
     group = typer.main.get_command(app)
     if not isinstance(group, TyperGroup):
         raise TypeError("Typer made no group of several commands")

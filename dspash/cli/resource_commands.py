@@ -15,16 +15,21 @@ from dspash.cli.filter_text import FILTER_FORM, read_filter_texts
 from dspash.cli.value_text import Schema, read_value_text
 from dspash.errors import ConfigurationError
 
-__all__ = ["commands_of"]
+__all__ = ["commands_of", "name_of"]
 
-_SHOW: Final = {"get": "show"}  # what people type for the action
 _TAKEN: Final = frozenset({"help", "json", "debug", "yes"})
 _MOST_COMPLETIONS: Final = 50
 
 
 def commands_of(form: ResourceForm) -> dict[str, Callable[..., Any]]:
     """The commands by name, as Typer takes them."""
-    return {command_name(_SHOW.get(one.name, one.name)): _command(form, one) for one in form.actions}
+    return {name_of(form, one): _command(form, one) for one in form.actions}
+
+
+def name_of(form: ResourceForm, action: ActionForm) -> str:
+    """What people type for the action: they show a record where programs get it."""
+    is_free = all(other.name != "show" for other in form.actions)
+    return "show" if action.name == "get" and is_free else command_name(action.name)
 
 
 def _command(form: ResourceForm, action: ActionForm) -> Callable[..., Any]:

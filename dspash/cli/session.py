@@ -22,6 +22,11 @@ class Session:
 
     scene: StoredScene
 
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self.scene.store
+
     def collection(self, table: str) -> Collection[Resource]:
         """The records of one resource."""
         return self.scene.of(DOMAIN.resource(table))

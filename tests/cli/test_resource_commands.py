@@ -12,6 +12,7 @@ import pytest
 
 from dspash.cli.domain import command_name, read_domain
 from dspash.cli.exit_status import ExitStatus
+from dspash.cli.resource_commands import name_of
 from dspash.cli.resource_group import INDEX_FILE, make_index, read_index
 from dspash.resources import DOMAIN
 from tests.cli.conftest import Run
@@ -37,7 +38,7 @@ def test_the_index_is_that_of_the_domain() -> None:
 def test_every_action_is_a_command_with_an_option_for_every_argument(
     dspash: Run, group: str, action: Any
 ) -> None:
-    shown = dspash(group, "show" if action.name == "get" else command_name(action.name), "--help").out
+    shown = dspash(group, name_of(FORMS[group], action), "--help").out
 
     assert all(f"--{command_name(one.name)}" in shown for one in action.arguments)
     assert ("ID" in shown.splitlines()[0]) == action.takes_record
@@ -119,7 +120,11 @@ def test_what_a_record_says_is_no_markup(dspash: Run) -> None:
         (["list", "--sort", "input_fields"], ExitStatus.BAD_INPUT, "input_fields"),
         (["list", "--limit", "many"], ExitStatus.BAD_INPUT, "--limit"),
         (["list", "--after", "nonsense"], ExitStatus.BAD_INPUT, "$.after"),
-        (["create", "--name", "Taken", "--inputs", "a", "--outputs", "b"], ExitStatus.REFUSED, "the same name"),
+        (
+            ["create", "--name", "Taken", "--inputs", "a", "--outputs", "b"],
+            ExitStatus.REFUSED,
+            "the same name",
+        ),
         (
             ["create", "--name", "X", "--inputs", "class", "--outputs", "b"],
             ExitStatus.BAD_INPUT,

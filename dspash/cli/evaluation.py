@@ -1,0 +1,98 @@
+"""Evaluation: `dspash eval`, how well a program does on examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from dspash.cli.command import Answer, command
+from dspash.cli.exit_status import ExitStatus
+from dspash.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dspash.app import Evaluation
+
+__all__ = ["evaluate"]
+
+_SHOWN_ERRORS: Final = 5
+
+
+@command
+def evaluate(
+    *,
+    program: Annotated[
+        str, typer.Argument(metavar="PROGRAM", help="Its name, or the .py file of its source.")
+    ],
+    examples: Annotated[
+        Path,
+        typer.Argument(
+            metavar="EXAMPLES", help="A file of examples, JSON lines or CSV, or a folder of them."
+        ),
+    ],
+    metric: Annotated[str, typer.Option(help="The metric, by name.")] = "exact_match",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many examples, the first ones.")] = None,
+    at_least: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="SCORE", help="Fail where the score is lower.")
+    ] = None,
+    lm: Annotated[str | None, typer.Option(help="The language model, in place of the settings' one.")] = None,
+) -> Answer:
+    """Run a program on every example and score what it answers.
+
+    An example is a map of the program's inputs and the outputs that are expected. One that fails counts 0.
+    """
+    from dspash.cli.subject import opened_app, program_of
+
+    devset = _examples_of(examples, limit)
+    with opened_app(lm=lm) as (app, _):
+        found = app.evaluate(program_of(app, program), devset, metric)
+    errors = [f"example {one.index}: {one.error}" for one in found.results if one.error is not None]
+    reached = at_least is None or found.score >= at_least
+    return Answer(
+        value={**_map_of(found), "metric": metric},
+        show=lambda console: _show(console, found, metric, errors),
+        status=ExitStatus.DONE if reached and not errors else ExitStatus.FAILED,
+    )
+
+
+def _examples_of(path: Path, limit: int | None) -> list[dict[str, Any]]:
+    from itertools import islice
+
+    from dspash.datasets import read_files
+
+    read = [one.row.fields for one in islice(read_files(path.expanduser()), limit)]
+    if not read:
+        raise ConfigurationError(str(path), "it holds no examples", "give one or more")
+    return read
+
+
+def _map_of(found: Evaluation) -> dict[str, Any]:
+    return {
+        "score": found.score,
+        "total": found.total,
+        "correct": found.correct,
+        "failed": found.failed,
+        "results": [
+            {
+                "index": one.index,
+                "score": one.score,
+                "outputs": None if one.prediction is None else dict(one.prediction),
+                "error": one.error,
+            }
+            for one in found.results
+        ],
+    }
+
+
+def _show(console: Console, found: Evaluation, metric: str, errors: list[str]) -> None:
+    from dspash.cli.printable import printable
+
+    told = f"{metric} {found.score:.1%} on {found.total} examples: {found.correct} correct, {found.failed} failed"
+    console.print(told, markup=False)
+    for line in errors[:_SHOWN_ERRORS]:
+        console.print(printable(line), markup=False, soft_wrap=True)
+    if len(errors) > _SHOWN_ERRORS:
+        console.print(f"and {len(errors) - _SHOWN_ERRORS} more; --json has them all", style="dim")

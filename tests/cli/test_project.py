@@ -1,0 +1,167 @@
+"""A project, from `dspash init` on: its program runs, its examples are scored, its test passes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dspash.cli.exit_status import ExitStatus
+from tests.cli.conftest import Run
+
+pytestmark = pytest.mark.timeout(60)
+
+BRIDGE = [
+    "--input",
+    "question=Who designed the bridge?",
+    "--input",
+    'notes:=["The bridge was designed by Ada."]',
+]
+
+
+@pytest.fixture
+def made(dspash: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert dspash("init", "quiz").status == 0
+    monkeypatch.chdir(project / "quiz")
+    return project / "quiz"
+
+
+def test_init_says_what_it_made(dspash: Run, project: Path) -> None:
+    told = dspash("init", "quiz", "--json").value
+
+    assert told["folder"] == str(project / "quiz")
+    assert sorted(told["files"]) == sorted(
+        str(path.relative_to(project / "quiz")) for path in (project / "quiz").rglob("*") if path.is_file()
+    )
+    assert "# quiz" in (project / "quiz" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["quiz", "-x", "..", "a b", ""])
+def test_init_never_writes_over_anything(dspash: Run, project: Path, name: str) -> None:
+    (project / "quiz").mkdir()
+    (project / "quiz" / "mine.txt").write_text("mine")
+
+    done = dspash("init", "--", name)
+
+    assert done.status == ExitStatus.BAD_INPUT
+    assert [path.name for path in (project / "quiz").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_the_test_of_a_new_project_passes(made: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest", "discover", "tests"],
+        capture_output=True, text=True, timeout=55, check=False, cwd=made,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "Ran 1 test" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_program_of_a_new_project_runs_and_is_scored(dspash: Run, made: Path) -> None:
+    ran = dspash("run", "programs/answer.py", *BRIDGE, "--json")
+    assert ran.value["outputs"]["answer"] == "Ada"
+
+    scored = dspash("eval", "programs/answer.py", "data/questions.jsonl", "--metric", "f1_score", "--json")
+    assert (scored.status, scored.value["total"], scored.value["failed"]) == (0, 5, 0)
+    assert scored.value["score"] == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_a_score_that_is_too_low_fails(dspash: Run, made: Path) -> None:
+    (made / "one.jsonl").write_text(
+        '{"question": "Who?", "notes": ["Ada."], "answer": "nobody of that name"}\n'
+    )
+
+    done = dspash("eval", "programs/answer.py", "one.jsonl", "--at-least", "0.9", "--json")
+
+    assert (done.status, done.value["score"], done.value["failed"]) == (ExitStatus.FAILED, 0.0, 0)
+
+
+@pytest.mark.slow
+def test_rows_are_answered_in_order_and_one_that_fails_costs_no_other(
+    dspash: Run, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"question": "Who designed it?", "notes": [f"It was designed by {name}."]} for name in ["Ada", "Bo"]
+    ]
+    lines = [json.dumps(rows[0]), json.dumps({"question": "Who?"}), json.dumps(rows[1]), "no JSON"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+
+    done = dspash("run", "programs/answer.py", "-")
+
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["index"] for one in told] == [0, 1, 2]
+    assert [one.get("outputs", {}).get("answer") for one in told] == ["Ada", None, "Bo"]
+    assert told[1]["error"]["type"] == "InvalidInputError"
+    assert "notes" in told[1]["error"]["message"]
+    assert done.status == ExitStatus.BAD_INPUT
+    assert "stdin, line 4" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["programs/none.py", "--input", "a=1"], "programs/none.py"),
+        (["programs/answer.py", "--input", "question"], "--input"),
+        (["programs/answer.py", "rows.jsonl"], "--file"),
+        (["programs/answer.py", "--file", "none.jsonl"], "none.jsonl"),
+        (["programs/answer.py", "-", "--input", "a=1"], "--input"),
+        (["programs/answer.py", "-", "--file", "x.jsonl"], "--file"),
+        (["programs/answer.py", "--timeout-s", "0"], "--timeout-s: "),
+    ],
+)
+def test_what_cannot_be_run_is_named(dspash: Run, made: Path, arguments: list[str], told: str) -> None:
+    done = dspash("run", *arguments)
+
+    assert done.status == ExitStatus.BAD_INPUT
+    assert told in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_status_counts_what_there_is(dspash: Run, made: Path) -> None:
+    dspash("signatures", "create", "--name", "QA", "--inputs", "question", "--outputs", "answer")
+
+    told = dspash("status", "--json").value
+
+    assert told["settings"] == str(made / "dspash.toml")
+    assert told["database"]["address"] == str(made / "records.db")
+    assert told["records"]["signatures"] == {"total": 1}
+    assert "signatures" in dspash("status").out
+
+
+def test_resources_are_described(dspash: Run) -> None:
+    described = dspash("resources", "--json").value
+    assert "Signature" in [one["name"] for one in described["resources"]]
+
+    one = dspash("resources", "signatures", "--json").value
+    assert "content_hash" in [attribute["name"] for attribute in one["attributes"]]
+    assert "content_hash" in dspash("resources", "Signature").out
+    assert dspash("resources", "poems").status == ExitStatus.BAD_INPUT
+    assert "signatures" in dspash("resources", "poems").err
+
+
+def test_config_says_where_values_come_from(dspash: Run, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSPASH_DATABASE_URL", "postgresql://me:secret@host/name")
+
+    told = dspash("config", "--json")
+    shown = {one["setting"]: (one["value"], one["origin"]) for one in told.value["settings"]}
+
+    assert shown["database_url"] == ("postgresql://me:***@host/name", "DSPASH_DATABASE_URL")
+    assert shown["workers"][1].startswith(f"{made / 'dspash.toml'}, line ")
+    assert shown["tenant"] == ("default", "default")
+    assert "secret" not in told.out + dspash("config").out
+
+
+def test_settings_are_described_without_reading_any(dspash: Run, project: Path) -> None:
+    (project / "dspash.toml").write_text("nonsense = 1")
+
+    assert dspash("config").status == ExitStatus.BAD_INPUT
+    described = dspash("config", "--describe", "--json").value
+    assert {"setting", "variable", "meaning", "schema"} <= described[0].keys()
+    assert "DSPASH_WORKERS" in dspash("config", "--describe").out
