@@ -1,12 +1,13 @@
-"""Checks: what a machine must have to run workers, found by trying it."""
+"""Checks: what a machine must have to run programs and keep their records, found by trying it."""
 
 from __future__ import annotations
 
 import platform
+import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -14,19 +15,24 @@ from typing import Final
 
 from dspash.app import App
 from dspash.app import open as open_app
-from dspash.errors import DspashError, SupervisorGaveUpError
+from dspash.errors import ConfigurationError, DspashError, StoreError, SupervisorGaveUpError
 from dspash.sandbox import Containment, ContainmentKind, Finding, Tier, find_containment, probe
 from dspash.sandbox.cgroup import Absent, MemoryCgroups, find_memory_cgroups
+from dspash.settings import load_settings
 
 __all__ = [
     "Check",
     "Outcome",
     "check_containment",
+    "check_database",
     "check_dspy",
+    "check_extra",
     "check_memory",
     "check_python",
+    "check_settings",
     "check_tier",
     "check_worker",
+    "extras_of",
     "run_checks",
 ]
 
@@ -35,6 +41,9 @@ OLDEST_DSPY: Final = (3, 4)
 NEWEST_DSPY: Final = (3, 5)
 ROUND_TRIPS: Final = 50
 TIMEOUT_S: Final = 60.0
+
+_EXTRA: Final = re.compile(r"""(?P<package>[A-Za-z0-9._-]+).*;.*\bextra == ['"](?P<extra>[a-z0-9-]+)['"]""")
+_FOR_DEVELOPERS: Final = frozenset({"dev", "bench"})
 
 
 class Outcome(StrEnum):
@@ -74,6 +83,12 @@ def run_checks() -> Iterator[Check]:
     """Make every check, cheap ones first; the last starts a worker."""
     yield check_python(sys.version_info[:3])
     yield check_dspy(_version_of("dspy"))
+    settings = check_settings()
+    yield settings
+    if settings.outcome is Outcome.OK:
+        yield check_database(load_settings().values.database_url)
+    for extra, packages in extras_of(metadata.requires("dspash") or []).items():
+        yield check_extra(extra, [package for package in packages if _version_of(package) is None])
     yield check_containment(find_containment(), platform.system())
     for tier in Tier:
         if tier.is_sandbox:
@@ -99,6 +114,52 @@ def check_dspy(version: str | None) -> Check:
     if OLDEST_DSPY <= release <= NEWEST_DSPY:
         return Check("DSPy", Outcome.OK, version)
     return Check("DSPy", Outcome.FAILED, version, way_out)
+
+
+def check_settings() -> Check:
+    """Judge the settings that hold here."""
+    try:
+        loaded = load_settings()
+    except ConfigurationError as error:
+        return Check("settings", Outcome.FAILED, f"{error.path}: {error.problem}", error.way_out)
+    return Check("settings", Outcome.OK, "defaults" if loaded.file is None else str(loaded.file))
+
+
+def check_database(database: str | None) -> Check:
+    """Judge the database; one that is not there yet is not made."""
+    from dspash.store import Store
+
+    try:
+        with Store.connect(database) as store:
+            path = store.address.path
+            if path is not None and not path.exists():
+                return Check("database", Outcome.OK, f"{store.address} is made when it is first used")
+            status = store.status()
+            found = f"{store.address}, revision {status.current or 'none'}"
+            if status.pending and not store.is_sqlite:
+                return Check(
+                    "database", Outcome.FAILED, f"{found} of {status.newest}", "run dspash db upgrade"
+                )
+            return Check("database", Outcome.OK, found)
+    except (ConfigurationError, StoreError) as error:
+        return Check("database", Outcome.FAILED, str(error), "see dspash config for where it is named")
+
+
+def extras_of(requirements: Sequence[str]) -> dict[str, list[str]]:
+    """The packages of each extra that users may want, from the lines of a distribution's metadata."""
+    found: dict[str, list[str]] = {}
+    for line in requirements:
+        if (matched := _EXTRA.match(line)) and matched["extra"] not in _FOR_DEVELOPERS:
+            found.setdefault(matched["extra"], []).append(matched["package"])
+    return found
+
+
+def check_extra(extra: str, missing: Sequence[str]) -> Check:
+    """Judge whether the packages of an extra are there."""
+    if not missing:
+        return Check(f"extra {extra}", Outcome.OK, "installed")
+    found = f"not installed: {', '.join(missing)}"
+    return Check(f"extra {extra}", Outcome.ABSENT, found, f"pip install 'dspash[{extra}]'")
 
 
 def check_containment(containment: Containment, system: str) -> Check:

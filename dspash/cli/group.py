@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -62,19 +61,11 @@ def _dspash(
     context: typer.Context,
     *,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version, and end.")] = False,
-    config_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="Read this file in place of the dspash.toml found here."
-        ),
-    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="On errors, show tracebacks and what the worker said.")
     ] = False,
 ) -> None:
-    invocation = current()
-    invocation.debug |= debug
-    invocation.config = config_file
+    current().debug |= debug
     if show_version:
         typer.echo(f"dspash {metadata.version('dspash')}")
         raise typer.Exit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,20 +14,16 @@ __all__ = ["Invocation", "current", "entered"]
 
 @dataclass(slots=True)
 class Invocation:
-    """`debug`: errors show tracebacks and what the worker said. `as_json`: stdout is JSON, for programs.
-
-    `config` is the `dspash.toml` that was named in place of the one found.
-    """
+    """`debug`: errors show tracebacks and what the worker said. `as_json`: stdout is JSON, for programs."""
 
     debug: bool = False
     as_json: bool = False
-    config: Path | None = None
 
     def settings(self, **options: Any) -> LoadedSettings:
         """The settings that hold here; `options` are those of the command that were given. Raises ConfigurationError."""
         from dspash.settings import load_settings
 
-        return load_settings(file=self.config, options=options)
+        return load_settings(options=options)
 
 
 _CURRENT: ContextVar[Invocation] = ContextVar("dspash_invocation")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 
@@ -14,15 +13,19 @@ from dspash.cli.checks import (
     Check,
     Outcome,
     check_containment,
+    check_database,
     check_dspy,
+    check_extra,
     check_memory,
     check_python,
+    check_settings,
     check_tier,
     check_worker,
+    extras_of,
 )
-from dspash.cli.entry import run
 from dspash.sandbox import Containment, ContainmentKind, Finding, Problem, Tier
 from dspash.sandbox.cgroup import Absent
+from tests.cli.conftest import Run
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
@@ -117,16 +120,51 @@ def test_an_interpreter_without_a_worker_fails_with_its_last_words(tmp_path: Pat
     assert str(python) in check.way_out
 
 
-@pytest.mark.timeout(60)
-def test_this_machine_passes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["doctor", "--json"]) == 0
+def test_wrong_settings_fail_with_their_place(dspash: Run, project: Path) -> None:
+    (project / "dspash.toml").write_text("workrs = 3")
 
-    told = json.loads(capsys.readouterr().out)
+    check = check_settings()
+
+    assert check.outcome is Outcome.FAILED
+    assert "dspash.toml, line 1" in check.found
+    assert "workers" in check.way_out
+
+
+def test_a_database_is_judged_and_not_made(tmp_path: Path) -> None:
+    assert check_database(str(tmp_path / "new.db")).outcome is Outcome.OK
+    assert not (tmp_path / "new.db").exists()
+    (tmp_path / "none.db").write_text("this is no database, however long one looks at it" * 9)
+    assert check_database(str(tmp_path / "none.db")).outcome is Outcome.FAILED
+    assert check_database("mysql://host/name").outcome is Outcome.FAILED
+
+
+def test_extras_are_those_of_the_package_that_users_may_want() -> None:
+    lines = ["rich>=13", "numpy>=1.26; extra == 'optimizers'", "psycopg[binary]>=3; extra == \"postgres\"",
+             "pytest; extra == 'dev'", "tzdata; python_version < '3.12' and extra == 'postgres'"]  # fmt: skip
+
+    assert extras_of(lines) == {"optimizers": ["numpy"], "postgres": ["psycopg", "tzdata"]}
+    assert check_extra("postgres", []).outcome is Outcome.OK
+    assert check_extra("postgres", ["psycopg"]).way_out == "pip install 'dspash[postgres]'"
+
+
+@pytest.mark.timeout(60)
+def test_this_machine_passes(dspash: Run, project: Path) -> None:
+    done = dspash("doctor", "--json")
+
+    assert done.status == 0, done
+    told = done.value
     assert told["ok"] is True
+    assert not (project / "records.db").exists()
     tiers = ["sandbox strict", "sandbox shared-namespaces", "sandbox landlock"]
+    extras = [
+        f"extra {name}" for name in tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    ]
     assert [check["name"] for check in told["checks"]] == [
         "Python",
         "DSPy",
+        "settings",
+        "database",
+        *(extra for extra in extras if extra not in {"extra dev", "extra bench"}),
         "containment",
         *tiers,
         "sandbox memory",
