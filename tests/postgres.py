@@ -67,7 +67,7 @@ class Cluster:
             return True
         return False
 
-    def _execute(self, command: sql.Composable) -> None:
+    def _execute(self, command: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=5) as connection:
             connection.execute(command)
 

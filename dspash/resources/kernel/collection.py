@@ -236,5 +236,5 @@ def _read_arguments(action: Action, arguments: Mapping[str, Any]) -> dict[str, A
     try:
         model = action.arguments.model_validate(arguments)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, arguments) from None
     return {name: getattr(model, name) for name in action.arguments.model_fields}

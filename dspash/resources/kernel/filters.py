@@ -16,6 +16,7 @@ from sqlalchemy.sql.operators import ge, gt, le, lt
 from dspash.errors import InvalidInputError, Problem
 from dspash.resources.kernel.attribute import DeclaredAttribute, Kind
 from dspash.resources.kernel.described import FILTER_OPERATORS
+from dspash.resources.kernel.problems import shown_key
 from dspash.resources.kernel.resource import Declaration
 from dspash.resources.kernel.storable import to_column
 
@@ -72,7 +73,7 @@ class _Compiler:
             self._left -= 1
             if self._left < 0:
                 return self._problem(path, f"has more than {MAX_CONDITIONS} conditions")
-            place = f"{path}.{key}"
+            place = f"{path}.{shown_key(key)}"
             if key == "not":
                 parts.append(not_(self.all_of(value, place, level=level + 1)))
             elif key in {"and", "or"}:
@@ -104,7 +105,7 @@ class _Compiler:
 
     def _compare(self, attribute: DeclaredAttribute, word: object, right: object, path: str) -> _Condition:
         column = self._table.c[attribute.name]
-        place = f"{path}.{word}"
+        place = f"{path}.{shown_key(word)}"
         if word not in FILTER_OPERATORS:
             return self._problem(place, f"is no comparison; there are {', '.join(FILTER_OPERATORS)}")
         if word == "is_null" or (word in {"eq", "ne"} and right is None):

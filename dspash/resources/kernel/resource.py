@@ -113,28 +113,30 @@ def declaration_of(record: type[Resource]) -> Declaration:
 
 
 def _read(record: type[Resource]) -> Declaration:
+    try:
+        return _checked(_declared(record))
+    except TypeError as error:
+        raise TypeError(f"{record.__qualname__}: {error}") from None
+
+
+def _declared(record: type[Resource]) -> Declaration:
     record.model_rebuild()
     members = {name: value for name, value in vars(record).items() if not name.startswith("_")}
     machines = [value for value in members.values() if isinstance(value, StateMachine)]
     attributes = {name: declared_attribute(name, field) for name, field in record.model_fields.items()}
-    try:
-        return _checked(
-            Declaration(
-                name=record.__name__,
-                table=record.table_name,
-                doc=(record.__doc__ or "").strip(),
-                record=record,
-                attributes=attributes,
-                relations={name: value for name, value in members.items() if isinstance(value, Relation)},
-                actions={value.name: value for value in members.values() if isinstance(value, Action)},
-                states=machines[0] if machines else None,
-                append_only=record.append_only,
-                audited=record.audited,
-                key=next((name for name, found in attributes.items() if found.spec.unique), None),
-            )
-        )
-    except TypeError as error:
-        raise TypeError(f"{record.__qualname__}: {error}") from None
+    return Declaration(
+        name=record.__name__,
+        table=record.table_name,
+        doc=(record.__doc__ or "").strip(),
+        record=record,
+        attributes=attributes,
+        relations={name: value for name, value in members.items() if isinstance(value, Relation)},
+        actions={value.name: value for value in members.values() if isinstance(value, Action)},
+        states=machines[0] if machines else None,
+        append_only=record.append_only,
+        audited=record.audited,
+        key=next((name for name, found in attributes.items() if found.spec.unique), None),
+    )
 
 
 def _checked(declared: Declaration) -> Declaration:

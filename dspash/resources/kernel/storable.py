@@ -12,6 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from dspash.errors import Problem
 from dspash.resources.kernel.attribute import DeclaredAttribute, Kind
+from dspash.resources.kernel.problems import shown_key
 from dspash.store.json_text import encode_json
 
 __all__ = ["from_column", "to_column"]
@@ -25,11 +26,14 @@ def to_column(attribute: DeclaredAttribute, value: Any, problems: list[Problem])
     path = f"$.{attribute.name}"
     if value is None:
         return None
+    found = len(problems)
     if attribute.kind is Kind.JSON:
         try:
+            # Written as JSON, a key that is no text would be mended in silence: it is looked at before.
+            _check(attribute.adapter.dump_python(value), path, problems, depth=1)
             value = attribute.adapter.dump_python(value, mode="json")
         except (PydanticSerializationError, UnicodeError, ValueError, RecursionError) as error:
-            problems.append(Problem(path, f"cannot be written as JSON: {str(error).splitlines()[0]}"))
+            problems.append(Problem(path, f"cannot be written as JSON: {str(error).splitlines()[0]:.200}"))
             return None
     elif isinstance(value, Enum):
         value = value.value
@@ -38,8 +42,8 @@ def to_column(attribute: DeclaredAttribute, value: Any, problems: list[Problem])
             problems.append(Problem(path, "has no time zone; give an aware datetime, in UTC if in doubt"))
             return None
         return value.astimezone(UTC)
-    found = len(problems)
-    _check(value, path, problems, depth=1)
+    else:
+        _check(value, path, problems, depth=1)
     if len(problems) == found:
         _check_length(attribute, value, path, problems)
     return value
@@ -78,9 +82,9 @@ def _check(value: Any, path: str, problems: list[Problem], *, depth: int) -> Non
             for index, item in enumerate(cast("list[Any]", value)):
                 _check(item, f"{path}[{index}]", problems, depth=depth + 1)
         case Mapping():
-            for key, item in cast("Mapping[str, Any]", value).items():
-                _check_text(key, path, problems)
-                _check(item, f"{path}.{key}", problems, depth=depth + 1)
+            for key, item in cast("Mapping[Any, Any]", value).items():
+                _check_text(str(key), path, problems)
+                _check(item, f"{path}.{shown_key(key)}", problems, depth=depth + 1)
         case _:
             pass
 

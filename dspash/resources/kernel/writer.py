@@ -90,7 +90,7 @@ class Writer(Generic[R]):
         try:
             record = cast("R", self._declaration.record.model_validate(values))
         except ValidationError as error:
-            raise invalid(error) from None
+            raise invalid(error, values) from None
         return record, self._columns(record)
 
     def _columns(self, record: R) -> dict[str, Any]:
