@@ -9,6 +9,7 @@ import typer
 
 from dspash.cli.command import Answer, command
 from dspash.cli.exit_status import ExitStatus
+from dspash.cli.subject import PROGRAM, opened_app, program_of
 from dspash.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ _SHOWN_ERRORS: Final = 5
 @command
 def evaluate(
     *,
-    program: Annotated[
-        str, typer.Argument(metavar="PROGRAM", help="Its name, or the .py file of its source.")
-    ],
+    program: Annotated[str, PROGRAM],
     examples: Annotated[
         Path,
         typer.Argument(
@@ -44,8 +43,6 @@ def evaluate(
 
     An example is a map of the program's inputs and the outputs that are expected. One that fails counts 0.
     """
-    from dspash.cli.subject import opened_app, program_of
-
     devset = _examples_of(examples, limit)
     with opened_app(lm=lm) as (app, _):
         found = app.evaluate(program_of(app, program), devset, metric)
@@ -61,9 +58,9 @@ def evaluate(
 def _examples_of(path: Path, limit: int | None) -> list[dict[str, Any]]:
     from itertools import islice
 
-    from dspash.datasets import read_files
+    from dspash.datasets import files_of, read_files
 
-    read = [one.row.fields for one in islice(read_files(path.expanduser()), limit)]
+    read = [one.row.fields for one in islice(read_files(files_of(path.expanduser())), limit)]
     if not read:
         raise ConfigurationError(str(path), "it holds no examples", "give one or more")
     return read

@@ -15,7 +15,7 @@ from dspash.cli.doctor import doctor
 from dspash.cli.evaluation import evaluate
 from dspash.cli.init import init
 from dspash.cli.invocation import current
-from dspash.cli.resource_group import ResourceGroup, read_index
+from dspash.cli.resource_group import ALIASES, ResourceGroup, read_index
 from dspash.cli.resources import resources
 from dspash.cli.run import run
 from dspash.cli.status import status
@@ -52,8 +52,11 @@ def dspash() -> TyperGroup:
     group = typer.main.get_command(app)
     if not isinstance(group, TyperGroup):
         raise TypeError("Typer made no group of several commands")
-    for entry in read_index():
+    entries = {entry.command: entry for entry in read_index()}
+    for entry in entries.values():
         group.add_command(ResourceGroup(entry))
+    for alias, command in ALIASES.items():
+        group.add_command(ResourceGroup(entries[command], hidden=True), alias)
     return group
 
 

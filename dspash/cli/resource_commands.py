@@ -10,15 +10,15 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from dspash.cli.command import Answer, command
+from dspash.cli.completion import names_of, one_of
 from dspash.cli.domain import ActionForm, ArgumentForm, ResourceForm, command_name
 from dspash.cli.filter_text import FILTER_FORM, read_filter_texts
-from dspash.cli.value_text import Schema, read_value_text
+from dspash.cli.value_text import read_value_text
 from dspash.errors import ConfigurationError
 
 __all__ = ["commands_of", "name_of"]
 
 _TAKEN: Final = frozenset({"help", "json", "debug", "yes"})
-_MOST_COMPLETIONS: Final = 50
 
 
 def commands_of(form: ResourceForm) -> dict[str, Callable[..., Any]]:
@@ -93,7 +93,7 @@ def _parameter(argument: ArgumentForm, option: str) -> inspect.Parameter:
                 option,
                 metavar=argument.schema.metavar,
                 help=_help(argument.doc),
-                autocompletion=_completing_words(argument.schema),
+                autocompletion=one_of(argument.schema.words()),
             ),
         ]
     return inspect.Parameter(
@@ -103,7 +103,9 @@ def _parameter(argument: ArgumentForm, option: str) -> inspect.Parameter:
 
 def _record_parameter(form: ResourceForm) -> inspect.Parameter:
     metavar = "ID" if form.key is None else f"ID|{form.key.upper()}"
-    argument = typer.Argument(metavar=metavar, help="The record.", autocompletion=_completing_records(form))
+    argument = typer.Argument(
+        metavar=metavar, help="The record.", autocompletion=names_of(form.table, form.key)
+    )
     return inspect.Parameter("record", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[str, argument])
 
 
@@ -130,37 +132,3 @@ def _confirm(form: ResourceForm, record: str | None) -> None:
             "--yes", f"{form.name} {record} would be destroyed", "give it where nobody can be asked"
         )
     typer.confirm(f"Destroy {form.name} {record}?", abort=True)
-
-
-def _completing_words(schema: Schema) -> Callable[[str], list[str]]:
-    def complete(incomplete: str) -> list[str]:
-        return [word for word in schema.words() if word.startswith(incomplete)]
-
-    return complete
-
-
-def _completing_records(form: ResourceForm) -> Callable[[str], list[str]]:
-    """Names of records; none where they cannot be had: a shell has no use for the reason."""
-
-    def complete(incomplete: str) -> list[str]:
-        from dspash.cli.session import opened
-        from dspash.errors import DspashError
-
-        if form.key is None:
-            return []
-        try:
-            with opened() as session:
-                page = session.collection(form.table).list(
-                    filter={form.key: {"like": f"{_literal(incomplete)}%"}},
-                    select=[form.key],
-                    limit=_MOST_COMPLETIONS,
-                )
-        except DspashError:
-            return []
-        return [getattr(record, form.key) for record in page.items]
-
-    return complete
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

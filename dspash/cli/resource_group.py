@@ -13,11 +13,15 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
+__all__ = ["ALIASES", "INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
 _SPECIAL: Final[dict[str, str]] = {}
 """Modules with COMMANDS of a resource that its description does not have; they replace those of the same name."""
+
+
+ALIASES: Final[dict[str, str]] = {"runs": "optimization-runs"}
+"""Shorter words for a resource's commands, which help does not list twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ def make_index(description: Mapping[str, Any]) -> str:
 class ResourceGroup(TyperGroup):
     """The group of `entry`. Typer asks it for its commands only when it is used."""
 
-    def __init__(self, entry: ResourceEntry) -> None:
-        super().__init__(name=entry.command, help=entry.summary, rich_markup_mode=None)
+    def __init__(self, entry: ResourceEntry, **settings: Any) -> None:
+        super().__init__(name=entry.command, help=entry.summary, rich_markup_mode=None, **settings)
         self._entry = entry
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

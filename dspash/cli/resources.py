@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dspash.cli.command import Answer, command
+from dspash.cli.completion import one_of
 from dspash.cli.resource_group import read_index
 from dspash.errors import ConfigurationError
 
@@ -18,7 +19,7 @@ __all__ = ["resources"]
 
 
 def _names(incomplete: str) -> list[str]:
-    return [entry.command for entry in read_index() if entry.command.startswith(incomplete)]
+    return one_of([entry.command for entry in read_index()])(incomplete)
 
 
 @command

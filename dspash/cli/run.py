@@ -12,6 +12,7 @@ import typer
 from dspash.cli.command import Answer, command, print_json
 from dspash.cli.exit_status import ExitStatus
 from dspash.cli.input_text import INPUT_FORM, STDIN, opened_rows, read_inputs
+from dspash.cli.subject import PROGRAM, opened_app, program_of
 from dspash.errors import ConfigurationError, DspashError
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ __all__ = ["run"]
 @command
 def run(
     *,
-    program: Annotated[
-        str, typer.Argument(metavar="PROGRAM", help="Its name, or the .py file of its source.")
-    ],
+    program: Annotated[str, PROGRAM],
     rows: Annotated[
         str | None,
         typer.Argument(metavar="[-]", help="A dash: rows of inputs come from stdin, as with --file -."),
@@ -43,8 +42,6 @@ def run(
 
     Rows are run side by side and answered in order, each by one line of JSON: its index, and the outputs or the error.
     """
-    from dspash.cli.subject import opened_app, program_of
-
     source = _rows_of(rows, file)
     if source is not None and inputs:
         raise ConfigurationError("--input", "rows are given, too", "give either")

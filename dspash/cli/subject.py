@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
+
+from dspash.cli.completion import names_of
 from dspash.cli.invocation import current
 from dspash.errors import ConfigurationError
 
@@ -15,7 +18,14 @@ if TYPE_CHECKING:
     from dspash.app import App, Program
     from dspash.settings import Settings
 
-__all__ = ["opened_app", "program_of"]
+__all__ = ["PROGRAM", "opened_app", "program_of"]
+
+PROGRAM: Final = typer.Argument(
+    metavar="PROGRAM",
+    help="Its name, or the .py file of its source.",
+    autocompletion=names_of("programs", "name"),
+)
+"""The argument that `program_of` reads."""
 
 _SOURCE_SUFFIX: Final = ".py"
 _LARGEST_SOURCE_BYTES: Final = 1 << 20

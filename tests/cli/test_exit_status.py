@@ -25,9 +25,9 @@ from dspash import (
 from dspash.cli.entry import run
 from dspash.cli.exit_status import MEANINGS, ExitStatus
 from dspash.cli.group import dspash
-from dspash.cli.resource_group import read_index
+from dspash.cli.resource_group import ALIASES, read_index
 
-COMMANDS = sorted(dspash().commands.keys() - {entry.command for entry in read_index()})
+COMMANDS = sorted(dspash().commands.keys() - {entry.command for entry in read_index()} - ALIASES.keys())
 
 
 @dataclass(frozen=True)
