@@ -57,7 +57,9 @@ def of_program(title: str) -> Generator[None]:
     """Errors raised inside are the program's, unless they say better themselves whose they are."""
     try:
         yield
-    except (Exception, SystemExit, GeneratorExit) as error:
+    except CallCancelled:
+        raise
+    except BaseException as error:
         raise FaultError(_program_fault(error, title)) from error
 
 

@@ -300,6 +300,8 @@ def test_source_that_raises_tells_its_line(worker: LocalWorker) -> None:
         ("result = 'text'", FaultKind.PROGRAM_ERROR, "returned str, not a Prediction or a map"),
         ("result = None", FaultKind.PROGRAM_ERROR, "returned nothing"),
         ("raise SystemExit(3)", FaultKind.PROGRAM_ERROR, "3"),
+        ("raise KeyboardInterrupt", FaultKind.PROGRAM_ERROR, "KeyboardInterrupt"),
+        ("import asyncio\nraise asyncio.CancelledError", FaultKind.PROGRAM_ERROR, "CancelledError"),
         ("result = {'x': object()}", FaultKind.UNSERIALISABLE, "$.x: object has no form on the wire"),
         ("result = {'x': [1, {'y': 2**70}]}", FaultKind.UNSERIALISABLE, "$.x[1].y: an integer of 71 bits"),
         ("result = {'x': float('nan')}", FaultKind.UNSERIALISABLE, "$.x: nan is not a finite number"),
