@@ -127,6 +127,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Store, No
     cluster.drop_database(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path, None, None]:
+    """Have apps that say nothing of a database keep what they do in one of this session, never in the user's own."""
+    path = tmp_path_factory.mktemp("records") / "dspash.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DSPASH_DATABASE_URL", str(path))
+        yield path
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of the real data sets: $DSPASH_TEST_DATA, or ../shared/data beside the repository."""

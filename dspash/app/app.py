@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, Final, Self, TypeVar, Unpack
 
 from dspash.app.answers import read_prediction, read_token
 from dspash.app.assembly import OFFLINE, assemble
 from dspash.app.call_group import CallGroup
+from dspash.app.collections import Collections
 from dspash.app.evaluation import Evaluation, OnProgress
-from dspash.app.jobs import Examples, JobTerms, cancellable, optimizer_settings
+from dspash.app.jobs import JOB_TIMEOUT_S, Examples, JobTerms, cancellable, optimizer_settings, read_examples
+from dspash.app.kept_jobs import KeptJobs
 from dspash.app.metrics import Metric
 from dspash.app.plan import Plan, Tools
 from dspash.app.runnable import Module, Program, Runnable, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
 from dspash.bridge import BridgeOptions, BridgeStatus
-from dspash.errors import DspashError
 from dspash.prediction import Prediction
+from dspash.resources.runtime import Runtime
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, EventKind
 
 __all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
 
 CALL_TIMEOUT_S: Final = 120.0
-JOB_TIMEOUT_S: Final = 24 * 3600.0  # an optimisation or evaluation as a whole
 
 R = TypeVar("R", bound=Runnable)
 
 
-class App:
+class App(Collections):
     """Runs DSPy modules and programs in supervised workers; made by `dspash.open` or `dspash.aopen`.
 
     Every method may be called from any thread; those named `a…` are awaited, on any event loop. Leaving the `with`
     block, or `close`, stops the workers and leaves nothing behind.
+
+    What it makes and does is kept: `app.programs`, `app.modules`, `app.runs` … are the collections of those records; see
+    Collections.
     """
 
     def __init__(
@@ -47,9 +51,16 @@ class App:
         timeout_s: float = CALL_TIMEOUT_S,
         sandbox: Tier = Tier.STRICT,
         limits: Limits | None = None,
+        database: str | os.PathLike[str] | None = None,
     ) -> None:
         parts = assemble(
-            self, options, lm=lm, timeout_s=timeout_s, sandbox=sandbox, limits=limits or Limits()
+            self,
+            options,
+            lm=lm,
+            timeout_s=timeout_s,
+            sandbox=sandbox,
+            limits=limits or Limits(),
+            database=database,
         )
         self.gateway = parts.gateway
         self._bridge = parts.bridge
@@ -57,7 +68,11 @@ class App:
         self._planner = parts.planner
         self._sandboxing = parts.sandboxing
         self._caller = parts.caller
-        self._jobs = parts.jobs
+        self._kept_jobs = KeptJobs(self, parts.planner, parts.jobs, parts.registrar)
+        self._records = parts.records
+        self._registrar = parts.registrar
+        self._loader = parts.loader
+        self.runtime: Runtime = parts.runtime
 
     def __repr__(self) -> str:
         return f"<App {self._bridge!r}>"
@@ -72,6 +87,8 @@ class App:
         """Fail what is still open with ClosedError and stop everything, within some seconds. Idempotent."""
         self._bridge.close()
         self._interpreters.end_all()
+        self._registrar.close()
+        self._records.close()
 
     async def aclose(self) -> None:
         """The same without blocking the event loop."""
@@ -167,9 +184,10 @@ class App:
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
+        version: int | None = None,
         **sandbox: Unpack[SandboxWords],
     ) -> Program:
-        """Create a program, in one of three forms.
+        """Create a program, in one of three forms; or, by its name alone, load one that is kept.
 
         `source` is the text of a `dspy.Module` class, `class_name` says which if there are several; `forward_fn` a
         snippet that sees `self`, the inputs and the tools, and sets `result`; `cls` an importable
@@ -179,20 +197,18 @@ class App:
         A program given as text is not trusted: each of its calls runs in a sandbox of its own, of the tier that the app
         was opened with, unless `sandbox` names another; an importable one runs in the app's workers. See SandboxWords
         for what else may be said. Raises SandboxUnavailableError where this machine cannot make that sandbox.
+
+        By its name alone it is the version that was promoted, or the newest while none was, or `version`; `tools` are
+        the functions that it calls. Raises NotFoundError.
         """
-        return self._define(
-            self._planner.program(
-                name,
-                modules or {},
-                tools,
-                init or {},
-                class_name=class_name,
-                sandbox=sandbox,
-                source=source,
-                forward_fn=forward_fn,
-                cls=cls,
-            )
+        if source is forward_fn is cls is None and self._records.are_kept:
+            return self._loader.program(name, version, tools, sandbox)
+        forms = {"source": source, "forward_fn": forward_fn, "cls": cls}
+        parts = modules or {}
+        plan = self._planner.program(
+            name, parts, tools, init or {}, class_name=class_name, sandbox=sandbox, **forms
         )
+        return self._define(plan)
 
     async def aprogram(
         self,
@@ -205,22 +221,18 @@ class App:
         modules: Mapping[str, Module] | None = None,
         tools: Tools = (),
         init: Mapping[str, Any] | None = None,
+        version: int | None = None,
         **sandbox: Unpack[SandboxWords],
     ) -> Program:
         """The same, awaited."""
-        return await self._adefine(
-            self._planner.program(
-                name,
-                modules or {},
-                tools,
-                init or {},
-                class_name=class_name,
-                sandbox=sandbox,
-                source=source,
-                forward_fn=forward_fn,
-                cls=cls,
-            )
+        if source is forward_fn is cls is None and self._records.are_kept:
+            return await asyncio.to_thread(self._loader.program, name, version, tools, sandbox)
+        forms = {"source": source, "forward_fn": forward_fn, "cls": cls}
+        parts = modules or {}
+        plan = self._planner.program(
+            name, parts, tools, init or {}, class_name=class_name, sandbox=sandbox, **forms
         )
+        return await self._adefine(plan)
 
     def delete(self, runnable: Runnable) -> None:
         """Remove a module or program from every worker."""
@@ -289,7 +301,7 @@ class App:
         `on_progress` is called in this thread with `{"done", "total", "score"}`.
         """
         terms = JobTerms(timeout_s, limits, on_progress)
-        return self._jobs.evaluate(CallGroup(), runnable, devset, metric, terms)
+        return self._kept_jobs.evaluate(CallGroup(), runnable, read_examples("devset", devset), metric, terms)
 
     async def aevaluate(
         self,
@@ -303,7 +315,10 @@ class App:
     ) -> Evaluation:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
         terms = JobTerms(timeout_s, limits, on_progress)
-        return await cancellable(lambda group: self._jobs.evaluate(group, runnable, devset, metric, terms))
+        examples = read_examples("devset", devset)
+        return await cancellable(
+            lambda group: self._kept_jobs.evaluate(group, runnable, examples, metric, terms)
+        )
 
     def optimize(
         self,
@@ -329,7 +344,7 @@ class App:
         """
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         terms = JobTerms(timeout_s, limits, on_progress)
-        return self._optimize(CallGroup(), runnable, settings, metric, teacher=teacher, terms=terms)
+        return self._kept_jobs.optimize(CallGroup(), runnable, settings, metric, teacher=teacher, terms=terms)
 
     async def aoptimize(
         self,
@@ -350,32 +365,15 @@ class App:
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         terms = JobTerms(timeout_s, limits, on_progress)
         return await cancellable(
-            lambda group: self._optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
+            lambda group: self._kept_jobs.optimize(
+                group, runnable, settings, metric, teacher=teacher, terms=terms
+            )
         )
-
-    def _optimize(
-        self,
-        group: CallGroup,
-        runnable: R,
-        settings: Mapping[str, Any],
-        metric: Metric,
-        *,
-        teacher: Runnable | None,
-        terms: JobTerms,
-    ) -> R:
-        answer, usage = self._jobs.optimize(group, runnable, settings, metric, teacher=teacher, terms=terms)
-        improved = self._define(self._planner.improved(runnable, answer, usage))
-        try:
-            self.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
-        except BaseException:
-            with suppress(DspashError):
-                self.delete(improved)
-            raise
-        return improved
 
     # --- defining ---
 
-    def _define(self, plan: Plan[R]) -> R:
+    def define(self, plan: Plan[R]) -> R:
+        """Have every worker know what is planned, and keep nothing of it."""
         runnable = plan.runnable
         with self._planner.provided(plan):
             order = self._sandboxing.order_to_define(runnable)
@@ -383,6 +381,11 @@ class App:
                 runnable.create_command, runnable.create, owner=runnable.id, sandbox=order
             ).wait()
             self._sandboxing.keep(runnable)
+        return runnable
+
+    def _define(self, plan: Plan[R]) -> R:
+        runnable = self.define(plan)
+        self._registrar.note(runnable)
         return runnable
 
     async def _adefine(self, plan: Plan[R]) -> R:
@@ -393,4 +396,5 @@ class App:
                 runnable.create_command, runnable.create, owner=runnable.id, sandbox=order
             )
             self._sandboxing.keep(runnable)
+        self._registrar.note(runnable)
         return runnable

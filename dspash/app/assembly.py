@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from dspash.app.builder import Builder
 from dspash.app.caller import Caller
 from dspash.app.jobs import Jobs
+from dspash.app.loader import Loader
 from dspash.app.metrics import HostMetrics
 from dspash.app.models import Models
 from dspash.app.plan import Planner
+from dspash.app.records import Records
+from dspash.app.registrar import Registrar
+from dspash.app.runtime import AppRuntime
 from dspash.app.sandbox_choice import SandboxDefaults
 from dspash.app.sandboxing import Sandboxing
 from dspash.app.tools import Toolbox
@@ -41,10 +47,22 @@ class Parts:
     sandboxing: Sandboxing
     caller: Caller
     jobs: Jobs
+    builder: Builder
+    runtime: AppRuntime
+    records: Records
+    registrar: Registrar
+    loader: Loader
 
 
 def assemble(
-    app: App, options: BridgeOptions, *, lm: str, timeout_s: float, sandbox: Tier, limits: Limits
+    app: App,
+    options: BridgeOptions,
+    *,
+    lm: str,
+    timeout_s: float,
+    sandbox: Tier,
+    limits: Limits,
+    database: str | os.PathLike[str] | None,
 ) -> Parts:
     """Make the parts of `app`. Raises UnsupportedModelError for a model that nobody serves, and what Bridge raises."""
     toolbox, metrics = Toolbox(), HostMetrics()
@@ -81,4 +99,21 @@ def assemble(
         sandboxes=options.sandboxes,
     )
     planner = Planner(app, toolbox, metrics, defaults)
-    return Parts(gateway, interpreters, bridge, planner, sandboxing, caller, jobs)
+    builder = Builder(app, planner, toolbox)
+    runtime = AppRuntime(app, builder, planner, jobs)
+    records = Records(database, runtime)
+    registrar = Registrar(records, runtime, defaults)
+    return Parts(
+        gateway=gateway,
+        interpreters=interpreters,
+        bridge=bridge,
+        planner=planner,
+        sandboxing=sandboxing,
+        caller=caller,
+        jobs=jobs,
+        builder=builder,
+        runtime=runtime,
+        records=records,
+        registrar=registrar,
+        loader=Loader(records, registrar, builder),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from dspash.app.call_group import CallGroup
 from dspash.app.caller import Caller
@@ -21,7 +21,18 @@ from dspash.sandbox import Limits
 from dspash.usage import Usage
 from dspash_protocol import Command, EventKind
 
-__all__ = ["Examples", "JobTerms", "Jobs", "cancellable", "optimizer_settings", "read_examples"]
+__all__ = [
+    "JOB_TIMEOUT_S",
+    "Examples",
+    "JobTerms",
+    "Jobs",
+    "cancellable",
+    "optimizer_settings",
+    "read_examples",
+]
+
+JOB_TIMEOUT_S: Final = 24 * 3600.0
+"""What an optimisation or evaluation gets as a whole, unless it says otherwise."""
 
 Examples: TypeAlias = Iterable[Mapping[str, Any]]
 """Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one."""

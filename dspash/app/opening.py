@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ParamSpec, TypeAlias, cast
 
 from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
+from dspash.app.records import DEFAULT_DATABASE
 from dspash.app.sandbox_choice import read_limits, read_tier
 from dspash.bridge import BridgeOptions
 from dspash.errors import ConfigurationError
@@ -28,6 +29,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     *,
     workers: int = 1,
     lm: str = OFFLINE,
+    database: str | os.PathLike[str] | None = DEFAULT_DATABASE,
     timeout_s: float = CALL_TIMEOUT_S,
     sandbox: str | Tier = Tier.STRICT,
     limits: Limits | None = None,
@@ -57,6 +59,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     It returns before the workers are up; calls made until then wait for them.
 
     lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
+    database: where programs, runs and evaluations are kept: a path or a URL. By default that of DSPASH_DATABASE_URL, or a
+        file in the user's data folder; with None nothing is kept. It is opened when there is something to keep.
     timeout_s: what a call gets unless it says otherwise.
     sandbox: the tier in which programs given as text run; limits: what one call of theirs may use.
     sandboxes: sandboxed calls that run at a time; spares: workers that are kept ready for more, of one kind.
@@ -120,6 +124,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         timeout_s=timeout_s,
         sandbox=read_tier("sandbox", sandbox),
         limits=read_limits("limits", limits),
+        database=database,
     )
 
 

@@ -21,7 +21,7 @@ from dspash_protocol.signature import InputCheck, SignatureSpec, signature_map
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["Plan", "Planner", "Tools"]
+__all__ = ["Plan", "Planner", "Tools", "describe_tools"]
 
 R = TypeVar("R", bound=Runnable)
 Tools: TypeAlias = Mapping[str, Callable[..., Any]] | Sequence[Callable[..., Any]]
@@ -71,7 +71,7 @@ class Planner:
         if module is not None:
             _require_runnable("module", module)
         inner: Mapping[str, Tool] = self._toolbox.of(module.id) if module is not None else {}
-        own = _described(tools)
+        own = describe_tools(tools)
         said = None if signature is None else spec_of(signature)
         parts = {
             "signature": signature if said is None or _travels(signature) else signature_map(said),
@@ -89,7 +89,9 @@ class Planner:
         parts_of = () if module is None else (module,)
         choice = choose_sandbox(self._sandbox_defaults, is_text=False, inherited=_inherited(parts_of))
         check = _check_of(type_, said, module)
-        made = Module(self._app, create["id"], create, parts=parts_of, sandbox=choice, check=check)
+        made = Module(
+            self._app, create["id"], create, parts=parts_of, sandbox=choice, check=check, name=id_ or ""
+        )
         return Plan(made, {**inner, **own})
 
     def program(
@@ -116,7 +118,7 @@ class Planner:
         for attribute, module in modules.items():
             _require_runnable(f"modules[{attribute!r}]", module)
             described.update(self._toolbox.of(module.id))
-        described.update(_described(tools))
+        described.update(describe_tools(tools))
         create: dict[str, Any] = {
             "id": name,
             **{_FORM_KEYS[form]: text for form, text in given.items()},
@@ -131,7 +133,7 @@ class Planner:
         )
         if choice is not None and len(choice.models) > 1:  # more than the app's own, which it has anyway
             create["lms"] = self._sandbox_defaults.describe(choice.models)
-        return Plan(Program(self._app, name, create, parts=parts, sandbox=choice), described)
+        return Plan(Program(self._app, name, create, parts=parts, sandbox=choice, name=name), described)
 
     def improved(self, runnable: R, answer: Any, usage: Usage) -> Plan[R]:
         """What an optimizer has made of `runnable`: the same definition under a new id, with the learned state.
@@ -210,7 +212,8 @@ def _require_runnable(path: str, value: object) -> None:
         raise ConfigurationError(path, problem, "give what app.module or app.program returned")
 
 
-def _described(tools: Tools) -> dict[str, Tool]:
+def describe_tools(tools: Tools) -> dict[str, Tool]:
+    """The tools by the names under which they are called. Raises ConfigurationError for what is none."""
     _require_several("tools", tools)
     named = tools.items() if isinstance(tools, Mapping) else ((_name_of(tool), tool) for tool in tools)
     return {name: tool_of(name, function) for name, function in named}

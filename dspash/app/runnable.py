@@ -35,7 +35,8 @@ class Runnable:
     `create` is the request that defines it, `state` what an optimizer has learned for it, if any; `score` is what the
     optimizer reached on its training set, `candidates` what it tried, and `usage` what that has used. `parts` are the
     modules it is made of. `sandbox` says how its calls are sandboxed; None: they run in the app's own workers. `check`
-    holds inputs against its signature; None where only a worker knows what it takes.
+    holds inputs against its signature; None where only a worker knows what it takes. `name` is that under which it is kept;
+    empty for a module that was given none.
     """
 
     app: App = field(repr=False)
@@ -49,6 +50,7 @@ class Runnable:
     parts: tuple[Runnable, ...] = field(default=(), repr=False)
     sandbox: SandboxChoice | None = field(default=None, repr=False)
     check: InputCheck | None = field(default=None, repr=False)
+    name: str = field(default="", repr=False)
 
     @property
     def create_command(self) -> Command:

@@ -1,9 +1,10 @@
-"""Conductor: carries out a run: begins it, gives signs of life, and notes how it ended, whatever happens."""
+"""Conductor: carries out a run: begins it, keeps what it tells, and notes how it ended, whatever happens."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID
@@ -12,15 +13,17 @@ from loguru import logger
 
 from dspash.errors import CallCancelledError, ClosedError, DspashError
 from dspash.resources.kernel import Context, Resource, Scene, new_id
+from dspash.resources.observed import observed, observed_text
 from dspash.resources.owner import SIGN_OF_LIFE_S, Owner, has_lost_its_owner
-from dspash.resources.runtime import cancel_job
+from dspash.resources.runtime import OnProgress, cancel_job
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from dspash.resources.kernel.scene import StoredScene
+    from dspash.store import Store
 
-__all__ = ["RUN_TRANSITIONS", "conduct", "interrupt_orphans"]
+__all__ = ["RUN_TRANSITIONS", "await_ends", "conduct", "interrupt_orphans"]
 
 RUN_TRANSITIONS: Final = {
     ("pending", "begin"): "running",
@@ -34,25 +37,66 @@ RUN_TRANSITIONS: Final = {
 }
 """What runs and evaluations go through."""
 
+TOLD_EVERY_S: Final = 1.0
+"""How often progress is written; a candidate that was tried always is."""
+
 JOINING_S: Final = 5.0
 """How long the thread that gives signs of life is waited for; it only ever waits for the database."""
 
 T = TypeVar("T")
 
 
-def conduct(scene: Scene, resource: type[Resource], run_id: UUID, work: Callable[[], T]) -> T:
+class _Conducted:
+    """How many runs go on before each store. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one_more(self, store: Store) -> Generator[None]:
+        self._add(store, 1)
+        try:
+            yield
+        finally:
+            self._add(store, -1)
+
+    def wait_for_none(self, store: Store, timeout_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: id(store) not in self._counts, timeout_s)
+
+    def _add(self, store: Store, count: int) -> None:
+        with self._changed:
+            now = self._counts.pop(id(store), 0) + count
+            if now:
+                self._counts[id(store)] = now
+            self._changed.notify_all()
+
+
+_conducted = _Conducted()
+
+
+def conduct(scene: Scene, resource: type[Resource], run_id: UUID, work: Callable[[OnProgress], T]) -> T:
     """Do `work` as the run `run_id`, which becomes running, and then failed, cancelled or interrupted when it raises.
 
-    Completing it is for the caller. Whatever `work` raises is raised. Raises TransitionError for a run that cannot begin.
+    `work` is given a function that keeps what it is told of progress. Completing the run is for the caller. Whatever
+    `work` raises is raised. Raises TransitionError for a run that cannot begin.
     """
-    runs = scene.of(resource)
-    runs.begin(run_id, owner=Owner.here().to_map())
-    try:
-        with _signs_of_life(scene, resource, run_id):
-            return work()
-    except BaseException as error:
-        _note_end(scene, resource, run_id, error)
-        raise
+    stored = cast("StoredScene", scene)  # actions are given no other
+    table = stored.domain.table(stored.domain.declaration(resource))
+    with _conducted.one_more(stored.store):
+        scene.of(resource).begin(run_id, owner=Owner.here().to_map())
+        try:
+            with _signs_of_life(stored, table, run_id):
+                return work(_Telling(stored, table, run_id))
+        except BaseException as error:
+            _note_end(scene, resource, run_id, error)
+            raise
+
+
+def await_ends(store: Store, timeout_s: float) -> bool:
+    """Wait until no run goes on before `store`; whether that is so."""
+    return _conducted.wait_for_none(store, timeout_s)
 
 
 def interrupt_orphans(scene: StoredScene, resource: type[Resource]) -> int:
@@ -75,11 +119,78 @@ def interrupt_orphans(scene: StoredScene, resource: type[Resource]) -> int:
     return len(orphans)
 
 
+class _Telling:
+    """Keeps what a run tells: the last of it, and every candidate that was tried.
+
+    Written past the record's actions: it is no change of the run, and changes of that must not be lost to it. What
+    cannot be written is logged: the run goes on.
+    """
+
+    def __init__(self, scene: StoredScene, table: Table, run_id: UUID) -> None:
+        self._scene = scene
+        self._table = table
+        self._run_id = run_id
+        self._trials: list[Any] = []
+        self._not_before_s = 0.0
+
+    def __call__(self, told: Mapping[str, Any]) -> None:
+        values = {"progress": observed(told)}
+        if told.get("kind") == "candidate" and "trials" in self._table.c:
+            self._trials.append(values["progress"])
+            values["trials"] = self._trials
+        elif time.monotonic() < self._not_before_s:
+            return
+        self._not_before_s = time.monotonic() + TOLD_EVERY_S
+        try:
+            _write(self._scene, self._table, self._run_id, values)
+        except DspashError as error:
+            logger.warning("the progress of run {} could not be kept: {}", self._run_id, error)
+
+
+@contextmanager
+def _signs_of_life(scene: StoredScene, table: Table, run_id: UUID) -> Generator[None]:
+    over = threading.Event()
+    thread = threading.Thread(
+        target=_give_signs_of_life, args=(scene, table, run_id, over), name="dspash-run", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(JOINING_S)
+
+
+def _give_signs_of_life(scene: StoredScene, table: Table, run_id: UUID, over: threading.Event) -> None:
+    """Note now and then that the run goes on, and end it when its record says that it does not."""
+    from sqlalchemy import select
+
+    status = select(table.c.status).where(table.c.id == run_id)
+    while not over.wait(SIGN_OF_LIFE_S):
+        try:
+            _write(scene, table, run_id, {"seen_at": scene.now()})
+            with scene.store.read() as connection:
+                found = connection.execute(status).scalar_one_or_none()
+        except DspashError as error:
+            logger.warning("no sign of life of run {} could be given: {}", run_id, error)
+            continue
+        if found != "running":
+            cancel_job(scene, str(run_id), "its record says that it is cancelled")
+
+
+def _write(scene: StoredScene, table: Table, run_id: UUID, values: Mapping[str, Any]) -> None:
+    from sqlalchemy import update
+
+    with scene.store.transaction() as connection:
+        connection.execute(update(table).where(table.c.id == run_id).values(values))
+
+
 def _note_end(scene: Scene, resource: type[Resource], run_id: UUID, error: BaseException) -> None:
     """Write how it ended; what prevents that is logged, as the error itself is what the caller is to hear of."""
     runs = scene.of(resource)
     try:
-        if _status_of(runs.get(run_id)) != "running":
+        record: Any = runs.get(run_id)
+        if record.status != "running":
             return  # it was cancelled by its record
         match error:
             case CallCancelledError():
@@ -92,49 +203,6 @@ def _note_end(scene: Scene, resource: type[Resource], run_id: UUID, error: BaseE
         logger.warning("{} {} ended, which could not be noted: {}", resource.__name__, run_id, second)
 
 
-def _status_of(record: Any) -> str:
-    return record.status
-
-
 def _text_of(error: BaseException) -> str:
     text = str(error) if isinstance(error, DspashError) else f"{type(error).__name__}: {error}"
-    return text.encode(errors="replace").decode().replace("\0", "�")[:10_000]
-
-
-@contextmanager
-def _signs_of_life(scene: Scene, resource: type[Resource], run_id: UUID) -> Generator[None]:
-    over = threading.Event()
-    stored = cast("StoredScene", scene)  # actions are given no other
-    table = stored.domain.table(stored.domain.declaration(resource))
-    thread = threading.Thread(
-        target=_give_signs_of_life,
-        args=(stored, table, run_id, over),
-        name=f"dspash-run-{run_id}",
-        daemon=True,
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(JOINING_S)
-
-
-def _give_signs_of_life(scene: StoredScene, table: Table, run_id: UUID, over: threading.Event) -> None:
-    """Note now and then that the run goes on, and end it when its record says that it does not.
-
-    Written past the record's actions: it is no change of the run, and changes of it must not be lost to it.
-    """
-    from sqlalchemy import select, update
-
-    own = table.c.id == run_id
-    while not over.wait(SIGN_OF_LIFE_S):
-        try:
-            with scene.store.transaction() as connection:
-                connection.execute(update(table).where(own).values(seen_at=scene.now()))
-                status: Any = connection.execute(select(table.c.status).where(own)).scalar_one_or_none()
-        except DspashError as error:
-            logger.warning("no sign of life of run {} could be given: {}", run_id, error)
-            continue
-        if status != "running":
-            cancel_job(scene, str(run_id), "its record says that it is cancelled")
+    return observed_text(text)[:10_000]

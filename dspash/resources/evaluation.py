@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from dspash.resources.comparison import compare_scores
 from dspash.resources.conductor import RUN_TRANSITIONS, conduct
-from dspash.resources.content import hash_of, json_of, wire_of
+from dspash.resources.content import hash_of, wire_of
 from dspash.resources.examples import Examples, examples_of
 from dspash.resources.kernel import (
     Attribute,
@@ -25,11 +25,12 @@ from dspash.resources.kernel import (
     update,
 )
 from dspash.resources.metric_name import metric_name
+from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
-from dspash.resources.runtime import Judgement, cancel_job, runtime_of
+from dspash.resources.runtime import Judgement, OnProgress, cancel_job, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 
-__all__ = ["Evaluation", "EvaluationResult"]
+__all__ = ["Evaluation", "EvaluationResult", "keep_judgement"]
 
 
 class EvaluationResult(Resource, table="evaluation_results", append_only=True, audited=False):
@@ -135,18 +136,13 @@ class Evaluation(Resource, table="evaluations"):
     @generic
     def run(scene: Scene, record: Evaluation) -> Evaluation:
         """Carry it out, and wait for its end. Raises what made it fail."""
-        evaluations = scene.of(Evaluation)
 
-        def work() -> Judgement:
+        def work(tell: OnProgress) -> Judgement:
             definition = definition_of_subject(
                 scene, Subject(record.program_id, record.program_version, record.module_id)
             )
             return runtime_of(scene).evaluate(
-                definition,
-                wire_of(record.devset),
-                record.metric,
-                job=str(record.id),
-                on_progress=lambda told: evaluations.tell(record.id, told=json_of(dict(told))),
+                definition, wire_of(record.devset), record.metric, job=str(record.id), on_progress=tell
             )
 
         made = conduct(scene, Evaluation, record.id, work)
@@ -164,11 +160,6 @@ class Evaluation(Resource, table="evaluations"):
             "error": None,
             "progress": {},
         }
-
-    @update
-    def tell(scene: Scene, record: Evaluation, *, told: dict[str, JsonValue]) -> Values:
-        """Note how far it is."""
-        return {"progress": told} if record.status == "running" else {}
 
     @update
     def complete(
@@ -234,13 +225,13 @@ def keep_judgement(scene: Scene, evaluation_id: UUID, made: Judgement) -> Evalua
                 evaluation_id=evaluation_id,
                 index=each.index,
                 score=each.score,
-                prediction=None if each.prediction is None else json_of(dict(each.prediction)),
-                error=each.error,
+                prediction=None if each.prediction is None else observed(each.prediction),
+                error=None if each.error is None else observed_text(each.error),
             )
         return writing.of(Evaluation).complete(
             evaluation_id,
             score=made.score,
             correct=sum(each.score >= 1.0 for each in outcomes),
             failed=sum(each.error is not None for each in outcomes),
-            usage=json_of(dict(made.usage)),
+            usage=observed(made.usage),
         )

@@ -25,11 +25,12 @@ from dspash.resources.kernel import (
 )
 from dspash.resources.metric_name import metric_name
 from dspash.resources.module import Module
-from dspash.resources.runtime import Improvement, Task, cancel_job, runtime_of
+from dspash.resources.observed import observed
+from dspash.resources.runtime import Improvement, OnProgress, Task, cancel_job, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.resources.versioning import number_of
 
-__all__ = ["OptimizationRun"]
+__all__ = ["OptimizationRun", "outcome_of"]
 
 _EXAMPLES_MOST = 64_000_000  # characters of JSON
 
@@ -141,19 +142,14 @@ class OptimizationRun(Resource, table="optimization_runs"):
     @generic
     def start(scene: Scene, record: OptimizationRun) -> OptimizationRun:
         """Carry out a run that is pending, or was interrupted, and wait for its end. Raises what made it fail."""
-        runs = scene.of(OptimizationRun)
 
-        def work() -> Improvement:
+        def work(tell: OnProgress) -> Improvement:
             definition = definition_of_subject(scene, _subject(record))
-            return runtime_of(scene).optimize(
-                definition,
-                _task(record),
-                job=str(record.id),
-                on_progress=lambda told: runs.tell(record.id, told=json_of(dict(told))),
-            )
+            job = str(record.id)
+            return runtime_of(scene).optimize(definition, _task(record), job=job, on_progress=tell)
 
         made = conduct(scene, OptimizationRun, record.id, work)
-        return runs.complete(record.id, **json_of(_outcome(made)))
+        return scene.of(OptimizationRun).complete(record.id, **outcome_of(made))
 
     @generic
     def resume(scene: Scene, record: OptimizationRun) -> OptimizationRun:
@@ -173,14 +169,6 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "trials": [],
             "progress": {},
         }
-
-    @update
-    def tell(scene: Scene, record: OptimizationRun, *, told: dict[str, JsonValue]) -> Values:
-        """Note what the optimizer tells: a candidate it has tried, examples it has judged."""
-        if record.status != "running":
-            return {}
-        tried = [told] if told.get("kind") == "candidate" else []
-        return {"progress": told, "trials": [*record.trials, *tried]}
 
     @update
     def complete(
@@ -258,12 +246,12 @@ def _task(record: OptimizationRun) -> Task:
     )
 
 
-def _outcome(made: Improvement) -> Mapping[str, Any]:
-    """What `complete` takes."""
+def outcome_of(made: Improvement) -> Mapping[str, Any]:
+    """What `complete` takes. Raises ContentError for a state that cannot be kept."""
     return {
-        "state": made.state,
+        "state": json_of(made.state),
         "score": made.score,
-        "trials": list(made.candidates),
-        "traces": list(made.traces),
-        "usage": made.usage,
+        "trials": observed(list(made.candidates)),
+        "traces": observed(list(made.traces)),
+        "usage": observed(made.usage),
     }

@@ -62,12 +62,19 @@ def test_what_an_optimizer_learned_stands_beside_the_original_and_keeps_its_tool
 
 @pytest.mark.parametrize(
     "forms",
-    [{}, {"source": "x", "forward_fn": "y"}, {"cls": "a:B", "source": "x"}],
+    [{"source": "x", "forward_fn": "y"}, {"cls": "a:B", "source": "x"}],
     ids="+".join,
 )
 def test_a_program_has_one_form(app: dspash.App, forms: dict[str, str]) -> None:
     with pytest.raises(dspash.ConfigurationError, match="exactly one"):
         app.program("Formless", **forms)  # type: ignore[arg-type]
+
+
+def test_a_program_without_a_form_is_one_that_is_kept(app: dspash.App) -> None:
+    with pytest.raises(
+        dspash.NotFoundError, match="no program is called 'Formless'; give source, forward_fn"
+    ):
+        app.program("Formless")
 
 
 def test_an_optimizer_whose_work_only_one_worker_could_have_is_refused_with_the_way_out(

@@ -1,0 +1,86 @@
+"""Kept jobs: evaluations and optimisations of handles, done by the workers and noted in the records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dspash.app.call_group import CallGroup
+from dspash.app.evaluation import Evaluation, OnProgress
+from dspash.app.jobs import Jobs, JobTerms
+from dspash.app.metrics import Metric
+from dspash.app.plan import Planner
+from dspash.app.registrar import Registrar
+from dspash.app.runnable import Runnable
+from dspash.errors import DspashError
+from dspash_protocol import Command
+
+if TYPE_CHECKING:
+    from dspash.app.app import App
+
+__all__ = ["KeptJobs"]
+
+R = TypeVar("R", bound=Runnable)
+
+
+class KeptJobs:
+    """What `App.evaluate` and `App.optimize` do."""
+
+    def __init__(self, app: App, planner: Planner, jobs: Jobs, registrar: Registrar) -> None:
+        self._app = app
+        self._planner = planner
+        self._jobs = jobs
+        self._registrar = registrar
+
+    def __repr__(self) -> str:
+        return f"<KeptJobs {self._registrar!r}>"
+
+    def evaluate(
+        self,
+        group: CallGroup,
+        runnable: Runnable,
+        devset: list[dict[str, Any]],
+        metric: Metric,
+        terms: JobTerms,
+    ) -> Evaluation:
+        """Score `runnable` on `devset`, and keep how it did."""
+
+        def work(on_progress: OnProgress | None) -> Evaluation:
+            told = replace(terms, on_progress=on_progress)
+            return self._jobs.evaluate(group, runnable, devset, metric, told)
+
+        return self._registrar.evaluate(
+            group, runnable, devset, metric, on_progress=terms.on_progress, work=work
+        )
+
+    def optimize(
+        self,
+        group: CallGroup,
+        runnable: R,
+        settings: Mapping[str, Any],
+        metric: Metric,
+        *,
+        teacher: Runnable | None,
+        terms: JobTerms,
+    ) -> R:
+        """Have a worker improve `runnable`, define what that makes in all of them, and keep what came of it."""
+
+        def work(on_progress: OnProgress | None) -> tuple[R, Mapping[str, Any]]:
+            told = replace(terms, on_progress=on_progress)
+            answer, usage = self._jobs.optimize(
+                group, runnable, settings, metric, teacher=teacher, terms=told
+            )
+            improved = self._app.define(self._planner.improved(runnable, answer, usage))
+            try:
+                self._app.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
+            except BaseException:
+                with suppress(DspashError):
+                    self._app.delete(improved)
+                raise
+            return improved, answer
+
+        return self._registrar.optimize(
+            group, runnable, settings, metric, on_progress=terms.on_progress, work=work
+        )

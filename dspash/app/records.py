@@ -1,0 +1,121 @@
+"""Records: the store of an app and its collections, opened when something is first asked of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from dspash.errors import ClosedError, ConfigurationError
+
+if TYPE_CHECKING:
+    from dspash.resources.kernel import Collection, Resource
+    from dspash.resources.kernel.scene import StoredScene
+    from dspash.resources.runtime import Runtime
+    from dspash.store import Store
+
+__all__ = ["ACTOR", "DEFAULT_DATABASE", "TENANT", "Records"]
+
+DEFAULT_DATABASE: Final = "default"
+"""What `database` says for the usual place: DSPASH_DATABASE_URL, or else a file in the user's data folder."""
+
+ACTOR: Final = "local"
+TENANT: Final = "default"
+
+R = TypeVar("R", bound="Resource")
+
+
+class Records:
+    """What one app keeps. Nothing is opened, nor imported, before the first use. Thread-safe.
+
+    `database` is a path, a URL, DEFAULT_DATABASE, or None: nothing is kept.
+    """
+
+    def __init__(self, database: str | os.PathLike[str] | None, runtime: Runtime) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._scene: StoredScene | None = None
+        self._opener = os.getpid()
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Records {'open' if self.is_open else 'not open'} {self._database!r}>"
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether there is a database at all."""
+        return self._database is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the database has been opened, and not closed since."""
+        return self._scene is not None and not self._is_closed
+
+    @property
+    def store(self) -> Store:
+        """The database. Raises what `scene` raises."""
+        return self._opened().store
+
+    def scene(self) -> StoredScene:
+        """A scene for one request of this process.
+
+        Raises ConfigurationError where nothing is kept, ClosedError after the end, and what Store.open raises.
+        """
+        from dspash.resources.kernel import Context, new_id
+
+        return self._opened().acting_for(Context(ACTOR, TENANT, str(new_id())))
+
+    def of(self, resource: type[R]) -> Collection[R]:
+        """The records of a resource; see Collection. Raises what `scene` raises."""
+        return self.scene().of(resource)
+
+    def collection(self, name: str) -> Collection[Any]:
+        """The same by the resource's name or table. Raises KeyError where there is none."""
+        from dspash.resources import DOMAIN
+
+        return self.of(DOMAIN.resource(name))
+
+    def close(self) -> None:
+        """Close the database. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            if self._scene is not None and os.getpid() == self._opener:
+                self._scene.store.close()
+
+    def _opened(self) -> StoredScene:
+        with self._lock:
+            if self._is_closed:
+                raise ClosedError("app")
+            if os.getpid() != self._opener:
+                # Connections of another process must not be used: a database is corrupted by that.
+                raise ClosedError(f"app of process {self._opener}, of which this one is a fork,")
+            if self._scene is None:
+                self._scene = self._open()
+            return self._scene
+
+    def _open(self) -> StoredScene:
+        if self._database is None:
+            raise ConfigurationError(
+                "database",
+                "this app keeps nothing",
+                "open it with a database, or without saying database=None",
+            )
+        from dspash.resources import DOMAIN
+        from dspash.resources.conductor import interrupt_orphans
+        from dspash.resources.kernel import Context, new_id
+        from dspash.resources.kernel.scene import StoredScene
+        from dspash.store import Store
+
+        store = Store.open(None if self._database == DEFAULT_DATABASE else self._database)
+        try:
+            context = Context(ACTOR, TENANT, str(new_id()))
+            scene = StoredScene(context, domain=DOMAIN, store=store, runtime=self._runtime)
+            for name in ("OptimizationRun", "Evaluation"):
+                interrupt_orphans(scene, DOMAIN.resource(name))
+        except BaseException:
+            with suppress(Exception):
+                store.close()
+            raise
+        return scene

@@ -1,0 +1,248 @@
+"""Registrar: keeps what the short forms define and do; nobody waits for the database who need not."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+from loguru import logger
+
+from dspash.app.call_group import CallGroup
+from dspash.app.contents import content_of_runnable, module_name_of, sandbox_of
+from dspash.app.evaluation import Evaluation, OnProgress
+from dspash.app.metrics import Metric
+from dspash.app.records import Records
+from dspash.app.runnable import Module, Program, Runnable
+from dspash.app.runtime import AppRuntime, judgement_of
+from dspash.app.sandbox_choice import SandboxDefaults, choose_sandbox
+from dspash.errors import DspashError, InvalidInputError, Problem
+from dspash.resources.content import ContentError, json_of
+from dspash.resources.runtime import Improvement
+
+__all__ = ["Registrar"]
+
+SETTLING_S: Final = 30.0
+"""How long whoever looks at the records waits for what was defined before."""
+
+CLOSING_S: Final = 10.0
+"""How long `close` waits for what is still to be written."""
+
+R = TypeVar("R", bound=Runnable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a runnable is kept as, by names: a version of a program, or a module. As actions take it."""
+
+    program: str | None = None
+    version: int | None = None
+    module: str | None = None
+
+
+class Registrar:
+    """Writes definitions on a thread of its own, and jobs around the job. Does nothing where nothing is kept.
+
+    A definition that cannot be kept is logged, and can be called nevertheless.
+    """
+
+    def __init__(self, records: Records, runtime: AppRuntime, defaults: SandboxDefaults) -> None:
+        self._records = records
+        self._runtime = runtime
+        self._defaults = defaults
+        self._waiting: queue.SimpleQueue[Runnable | threading.Event | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<Registrar waiting={self._waiting.qsize()}>"
+
+    # --- definitions ---
+
+    def note(self, runnable: Runnable) -> None:
+        """Have a definition written soon: a program, or a module that was given a name."""
+        if not self._records.are_kept or not runnable.name:
+            return
+        with self._lock:
+            if self._is_closed:
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write, name="dspash-registrar", daemon=True)
+                self._thread.start()
+            self._waiting.put(runnable)
+
+    def settle(self, timeout_s: float = SETTLING_S) -> bool:
+        """Wait until all that was noted is written; whether that was in time."""
+        if self._thread is None or threading.current_thread() is self._thread:
+            return True
+        written = threading.Event()
+        self._waiting.put(written)
+        return written.wait(timeout_s)
+
+    def close(self) -> None:
+        """Write what was noted, within a bound, and end the thread. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            thread = self._thread
+        if thread is not None and thread.is_alive():
+            self._waiting.put(None)
+            thread.join(CLOSING_S)
+            if thread.is_alive():
+                logger.warning("closing does not wait for {} definitions any longer", self._waiting.qsize())
+
+    def _write(self) -> None:
+        while (noted := self._waiting.get()) is not None:
+            if isinstance(noted, threading.Event):
+                noted.set()
+                continue
+            try:
+                self._keep(noted)
+            except DspashError as error:
+                logger.warning("{} {!r} is not kept: {}", type(noted).__name__, noted.name, error)
+
+    def _keep(self, runnable: Runnable) -> _Kept:
+        """Have it in the records as it is. Raises InvalidInputError for what cannot be kept, and what actions raise."""
+        from dspash.resources import module, program, versioning
+
+        scene = self._records.scene()
+        try:
+            content = content_of_runnable(runnable)
+            kept = content.to_map()
+        except ContentError as error:
+            raise _unkept(error) from None
+        if isinstance(runnable, Program):
+            record = scene.of(program.Program).define(
+                name=runnable.name, content=kept, sandbox=self._sandbox_of(runnable)
+            )
+            number = versioning.number_of(scene, record, content.content_hash)
+            return _Kept(program=record.name, version=number)
+        name = module_name_of(cast("Module", runnable), cast("Any", content))
+        scene.of(module.Module).define(name=name, definition=kept)
+        return _Kept(module=name)
+
+    def _sandbox_of(self, program: Runnable) -> dict[str, Any]:
+        inherited = next((part.sandbox for part in program.parts if part.sandbox is not None), None)
+        usual = choose_sandbox(self._defaults, is_text="class" not in program.create, inherited=inherited)
+        return sandbox_of(program.sandbox, usual)
+
+    # --- jobs ---
+
+    def evaluate(
+        self,
+        group: CallGroup,
+        runnable: Runnable,
+        devset: list[dict[str, Any]],
+        metric: Metric,
+        *,
+        on_progress: OnProgress | None,
+        work: Callable[[OnProgress | None], Evaluation],
+    ) -> Evaluation:
+        """Do `work`, an evaluation whose calls are in `group`, and keep how it went."""
+        if not self._records.are_kept:
+            return work(on_progress)
+        from dspash.resources import conductor, evaluation
+
+        scene = self._records.scene()
+        evaluations = scene.of(evaluation.Evaluation)
+        planned = evaluations.create(
+            **asdict(self._keep(runnable)), devset=_plain("devset", devset), metric=_told(metric)
+        )
+
+        def conducted(tell: OnProgress) -> Evaluation:
+            with self._runtime.job(str(planned.id), group):
+                return work(_both(tell, on_progress))
+
+        done = conductor.conduct(scene, evaluation.Evaluation, planned.id, conducted)
+        self._complete(
+            evaluations, planned.id, lambda: evaluation.keep_judgement(scene, planned.id, judgement_of(done))
+        )
+        return done
+
+    def optimize(
+        self,
+        group: CallGroup,
+        runnable: R,
+        settings: Mapping[str, Any],
+        metric: Metric,
+        *,
+        on_progress: OnProgress | None,
+        work: Callable[[OnProgress | None], tuple[R, Mapping[str, Any]]],
+    ) -> R:
+        """Do `work`, which gives the improved one and the worker's answer, and keep what came of it."""
+        if not self._records.are_kept:
+            return work(on_progress)[0]
+        from dspash.resources import conductor, optimization_run
+
+        scene = self._records.scene()
+        runs = scene.of(optimization_run.OptimizationRun)
+        valset = settings.get("valset")
+        planned = runs.create(
+            **asdict(self._keep(runnable)),
+            optimizer=settings["optimizer"],
+            trainset=_plain("trainset", settings["trainset"]),
+            valset=None if valset is None else _plain("valset", valset),
+            metric=_told(metric),
+            config=_plain("config", settings["config"]),
+            seed=settings["seed"],
+        )
+
+        def conducted(tell: OnProgress) -> tuple[R, Mapping[str, Any]]:
+            with self._runtime.job(str(planned.id), group):
+                return work(_both(tell, on_progress))
+
+        improved, answer = conductor.conduct(scene, optimization_run.OptimizationRun, planned.id, conducted)
+        made = Improvement(
+            state=improved.state or {},
+            score=improved.score,
+            candidates=improved.candidates,
+            traces=answer.get("traces") or (),
+            usage={} if improved.usage is None else asdict(improved.usage),
+        )
+        self._complete(
+            runs, planned.id, lambda: runs.complete(planned.id, **optimization_run.outcome_of(made))
+        )
+        return improved
+
+    def _complete(self, runs: Any, run_id: UUID, complete: Callable[[], object]) -> None:
+        """Note the end of a job that is done: its result is the caller's, whether it can be kept or not."""
+        try:
+            complete()
+        except (DspashError, ContentError) as error:
+            logger.warning("what run {} has made is not kept: {}", run_id, error)
+            try:
+                runs.fail(run_id, error=f"its result could not be kept: {error}"[:10_000])
+            except DspashError as second:
+                logger.warning("run {} is done, which could not be noted: {}", run_id, second)
+
+
+def _both(tell: OnProgress, on_progress: OnProgress | None) -> OnProgress:
+    def told(progress: Mapping[str, Any]) -> None:
+        tell(progress)
+        if on_progress is not None:
+            on_progress(progress)
+
+    return told
+
+
+def _told(metric: Metric) -> Any:
+    """A metric as it is kept: a function of this process by its name alone."""
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, Mapping):
+        return _plain("metric", metric)
+    return {"host": getattr(metric, "__name__", "metric")}
+
+
+def _plain(name: str, value: Any) -> Any:
+    try:
+        return json_of(value, f"$.{name}")
+    except ContentError as error:
+        raise _unkept(error) from None
+
+
+def _unkept(error: ContentError) -> InvalidInputError:
+    return InvalidInputError.of([Problem(error.path, f"{error.problem}; {error.way_out}")])

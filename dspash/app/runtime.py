@@ -1,0 +1,178 @@
+"""Runtime: an app as the resources' actions see it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from dspash.app.builder import Builder
+from dspash.app.call_group import CallGroup
+from dspash.app.evaluation import Evaluation
+from dspash.app.jobs import JOB_TIMEOUT_S, Jobs, JobTerms, optimizer_settings
+from dspash.app.plan import Planner
+from dspash.errors import ConfigurationError
+from dspash.prediction import Prediction
+from dspash.resources.content import State, json_of
+from dspash.resources.runtime import Definition, Improvement, Judged, Judgement, OnProgress, Runtime, Task
+from dspash_protocol import Command
+
+if TYPE_CHECKING:
+    from dspash.app.app import App
+
+__all__ = ["AppRuntime", "RuntimeOnDemand", "judgement_of"]
+
+
+class AppRuntime:
+    """Runs definitions in the workers of one app. Thread-safe."""
+
+    def __init__(self, app: App, builder: Builder, planner: Planner, jobs: Jobs) -> None:
+        self._app = app
+        self._builder = builder
+        self._planner = planner
+        self._jobs = jobs
+        self._running: dict[str, CallGroup] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<AppRuntime jobs={len(self._running)}>"
+
+    def inspect(self, definition: Definition) -> State:
+        runnable = self._builder.build(definition, may_lack=True)
+        return self._app.call(Command.DUMP_STATE, {"id": runnable.id})["state"]
+
+    def execute(
+        self, definition: Definition, inputs: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> Prediction:
+        return self._app.run(self._builder.build(definition), inputs, timeout_s=timeout_s)
+
+    def evaluate(
+        self,
+        definition: Definition,
+        devset: Sequence[Mapping[str, Any]],
+        metric: Any,
+        *,
+        job: str,
+        on_progress: OnProgress,
+    ) -> Judgement:
+        _require_kept(metric)
+        runnable = self._builder.build(definition)
+        with self.job(job) as group:
+            terms = JobTerms(JOB_TIMEOUT_S, None, on_progress)
+            return judgement_of(self._jobs.evaluate(group, runnable, devset, metric, terms))
+
+    def optimize(
+        self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
+    ) -> Improvement:
+        _require_kept(task.metric)
+        runnable = self._builder.build(definition)
+        settings = optimizer_settings(
+            task.optimizer, task.trainset, task.valset, teacher=None, seed=task.seed, config=task.config
+        )
+        with self.job(job) as group:
+            terms = JobTerms(JOB_TIMEOUT_S, None, on_progress)
+            answer, usage = self._jobs.optimize(
+                group, runnable, settings, task.metric, teacher=None, terms=terms
+            )
+        improved = self._planner.improved(runnable, answer, usage).runnable
+        return Improvement(
+            state=improved.state or {},
+            score=improved.score,
+            candidates=improved.candidates,
+            traces=answer.get("traces") or [],
+            usage=asdict(usage),
+        )
+
+    def cancel(self, job: str, reason: str) -> bool:
+        with self._lock:
+            group = self._running.get(job)
+        if group is None:
+            return False
+        group.cancel(reason)
+        return True
+
+    @contextmanager
+    def job(self, name: str, group: CallGroup | None = None) -> Generator[CallGroup]:
+        """Calls that `cancel` ends by this name, inside the block."""
+        group = group or CallGroup()
+        with self._lock:
+            self._running[name] = group
+        try:
+            yield group
+        finally:
+            with self._lock:
+                self._running.pop(name, None)
+
+
+class RuntimeOnDemand:
+    """The runtime of an app that `open_app` opens when something is to be run; whoever gives that closes the app."""
+
+    def __init__(self, open_app: Callable[[], App]) -> None:
+        self._open_app = open_app
+        self._runtime: Runtime | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<RuntimeOnDemand {self._runtime!r}>"
+
+    def inspect(self, definition: Definition) -> State:
+        return self._opened().inspect(definition)
+
+    def execute(
+        self, definition: Definition, inputs: Mapping[str, Any], *, timeout_s: float | None = None
+    ) -> Prediction:
+        return self._opened().execute(definition, inputs, timeout_s=timeout_s)
+
+    def evaluate(
+        self,
+        definition: Definition,
+        devset: Sequence[Mapping[str, Any]],
+        metric: Any,
+        *,
+        job: str,
+        on_progress: OnProgress,
+    ) -> Judgement:
+        return self._opened().evaluate(definition, devset, metric, job=job, on_progress=on_progress)
+
+    def optimize(
+        self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
+    ) -> Improvement:
+        return self._opened().optimize(definition, task, job=job, on_progress=on_progress)
+
+    def cancel(self, job: str, reason: str) -> bool:
+        return self._runtime is not None and self._runtime.cancel(job, reason)
+
+    def _opened(self) -> Runtime:
+        with self._lock:
+            if self._runtime is None:
+                self._runtime = self._open_app().runtime
+            return self._runtime
+
+
+def judgement_of(evaluation: Evaluation) -> Judgement:
+    """An evaluation as it is kept."""
+    return Judgement(
+        score=evaluation.score,
+        results=[
+            Judged(
+                each.index,
+                each.score,
+                None if each.prediction is None else json_of(each.prediction.to_dict()),
+                each.error,
+            )
+            for each in evaluation.results
+        ],
+        usage=asdict(evaluation.usage),
+    )
+
+
+def _require_kept(metric: Any) -> None:
+    """Raise ConfigurationError for a metric that is a function of another process."""
+    if isinstance(metric, Mapping) and "host" in metric:
+        raise ConfigurationError(
+            "metric",
+            "it was a function of the process that planned this, which is not kept",
+            "give a metric by its name, or as source text",
+        )
