@@ -117,11 +117,19 @@ class Call:
             with self.cancellation, self._emitting:
                 self._emit(kind, data)
 
-    def _emit(self, kind: EventKind, data: Any) -> None:
+    def hold(self, kind: EventKind, data: Any) -> None:
+        """The same with the call's answer, which follows at once: the host is woken once for both."""
+        if self.full and self.cancellation.state is not CallState.DONE:
+            with self.cancellation, self._emitting:
+                self._emit(kind, data, held=True)
+
+    def _emit(self, kind: EventKind, data: Any, *, held: bool = False) -> None:
+        event = Event(self.id, kind, self._seq, data)
         try:
-            self._channel.emit(
-                Event(self.id, kind, self._seq, data), kind, self.events, self.cancellation.check
-            )
+            if held:
+                self._channel.hold(event, kind, self.events)
+            else:
+                self._channel.emit(event, kind, self.events, self.cancellation.check)
         except LocalProtocolError as error:
             if self.cancellation.state is CallState.DONE:
                 return  # answered a moment ago, and by another thread than this

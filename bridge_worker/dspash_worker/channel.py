@@ -115,6 +115,10 @@ class Channel:
         """Send one event of a call; an item may wait, see Writer.put_event."""
         self._writer.put_event(kind, self._encode(event), queue, check)
 
+    def hold(self, event: Event, kind: EventKind, queue: EventQueue) -> None:
+        """Send a call's last event with its answer."""
+        self._writer.hold_event(kind, self._encode(event), queue)
+
     def throttle(self) -> None:
         """Wait while too much waits for the pipe. For threads that would go on to produce more."""
         self._writer.throttle()

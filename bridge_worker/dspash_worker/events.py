@@ -47,6 +47,12 @@ class EventQueue:
         """Remove the oldest event's frame. Only when not empty."""
         return self._waiting.popleft()[1]
 
+    def take_all(self) -> list[bytes]:
+        """Remove the frames of all events, oldest first."""
+        frames = [frame for _, frame in self._waiting]
+        self._waiting.clear()
+        return frames
+
     def close(self) -> None:
         """The call has its answer: nothing more is put."""
         self.closed = True

@@ -68,6 +68,9 @@ class LocalCall:
             with self._lock:
                 self.events.append((kind, data))
 
+    def hold(self, kind: EventKind, data: Any) -> None:
+        self.emit(kind, data)
+
     def ask(self, command: ReverseCommand, args: Mapping[str, Any], *, timeout_s: float | None = None) -> Any:
         self.check()
         if not self.full:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -65,7 +65,6 @@ class Trace:
         self._told_at = self._began_at
         self._numbers = itertools.count(1)
         self._ended: list[dict[str, Any]] = []
-        self._ended_size = 0
         self._told_size = 0
         self._dropped = 0
         self._lock = threading.Lock()
@@ -125,15 +124,27 @@ class Trace:
                 return found
         return self.root
 
-    def tell(self, *, last: bool = False) -> None:
-        """Send what has ended, in pieces. What cannot be sent is counted."""
+    def tell(self) -> None:
+        """Send what has ended, in pieces."""
+        for spans in self._pieces(self._take_ended()):
+            self._say(self._call.emit, {"spans": spans})
+
+    def tell_last(self) -> None:
+        """Send what is left, the last of it with the call's answer."""
+        pieces = list(self._pieces(self._take_ended()))
+        for spans in pieces[:-1]:
+            self._say(self._call.emit, {"spans": spans})
+        last: dict[str, Any] = {"spans": pieces[-1] if pieces else "[]"}
+        if self._dropped:
+            last["dropped"] = self._dropped
+        if pieces or self._dropped:
+            self._say(self._call.hold, last)
+
+    def _take_ended(self) -> list[dict[str, Any]]:
         with self._lock:
             ended, self._ended = self._ended, []
             self._told_at = time.perf_counter()
-        for spans in self._pieces(ended):
-            self._send({"spans": spans})
-        if last and self._dropped:
-            self._send({"spans": "[]", "dropped": self._dropped})
+        return ended
 
     def _pieces(self, ended: list[dict[str, Any]]) -> Generator[str]:
         """The texts of these steps, none too long: a piece that is, is halved."""
@@ -156,9 +167,9 @@ class Trace:
         if fits:
             yield text
 
-    def _send(self, data: Mapping[str, Any]) -> None:
+    def _say(self, say: Callable[[EventKind, Any], None], data: Mapping[str, Any]) -> None:
         try:
-            self._call.emit(EventKind.TRACE, data)
+            say(EventKind.TRACE, data)
         except FaultError:  # the host takes no frames of this length
             with self._lock:
                 self._dropped += 1
@@ -178,7 +189,7 @@ def tracing(call: Call, program: dspy.Module) -> Generator[None]:
     finally:
         _here.reset(token)
         del _running[call.id]
-        trace.tell(last=True)
+        trace.tell_last()
 
 
 @contextmanager

@@ -75,13 +75,15 @@ class Writer:
         """Put a call's answer, behind all of its events; more of those are dropped."""
         with self._lock:
             events.close()
+            if events and not self._outbox:  # they were held for this moment: one write wakes the host once
+                frame = b"".join([*events.take_all(), frame])
             while events:
                 self._outbox.put(events.take())
             self._room.notify_all()
             self._put(frame)
 
     def put_event(self, kind: EventKind, frame: bytes, events: EventQueue, check: Callable[[], None]) -> None:
-        """Put one event of a call; an item, or a piece of a file or of a trace, waits here while too many of the call's events wait.
+        """Put one event of a call. One that is kept waits here while too many of the call's events wait.
 
         `check` raises when the call is to end, which ends the waiting; `wake` makes it look.
         """
@@ -99,6 +101,13 @@ class Writer:
             if not events:
                 self._turns.append(events)
             events.put(kind, frame)
+
+    def hold_event(self, kind: EventKind, frame: bytes, events: EventQueue) -> None:
+        """Put the last event of a call: it goes out with the call's answer, which follows at once."""
+        with self._lock:
+            if not events.closed:
+                self._refuse_unless_open()
+                events.put(kind, frame)
 
     def throttle(self) -> None:
         """Wait while more than HIGH_WATER bytes wait. For threads that would go on to produce more."""
