@@ -25,7 +25,11 @@ def config(
         bool, typer.Option("--describe", help="Say what each setting means; read nothing.")
     ] = False,
 ) -> Answer:
-    """Show every setting with the place its value came from: the default, dspash.toml, or a DSPASH_ variable."""
+    """Show every setting, and where its value came from.
+
+    That is the default, the dspash.toml here or above, or a variable such as DSPASH_LM, which wins. DSPASH_CONFIG names
+    another file in place of the dspash.toml that is found.
+    """
     return _description() if describe else _values()
 
 

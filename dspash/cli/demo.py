@@ -36,9 +36,9 @@ def demo(
     lm: Annotated[str, typer.Option(help="The language model; offline is no LLM.")] = "offline",
     seed: Annotated[int, typer.Option(help="Orders the training examples and chooses the questions.")] = 0,
 ) -> Answer:
-    """Evaluate a program, optimise it with BootstrapFewShot, evaluate it again, ask it three questions.
+    """Evaluate, optimise and evaluate a program again.
 
-    The programs run in supervised workers; SimplifiedBaleen, which answers questions in two hops, searches passages
+    Then ask it three questions. The programs run in supervised workers; SimplifiedBaleen, which answers questions in two hops, searches passages
     with a tool of this process. With --json, everything but the closing line of JSON goes to stderr.
     """
     from rich.console import Console

@@ -18,7 +18,10 @@ __all__ = ["doctor"]
 
 @command
 def doctor() -> Answer:
-    """Check what is installed, settings, the database, sandboxes and a worker; each problem comes with its way out."""
+    """Check this machine, and say what to do.
+
+    Python, DSPy, settings, the database, extras, containment, sandboxes and a worker; each problem with its way out.
+    """
     from dspash.cli.checks import Outcome, run_checks
 
     checks: list[Check] = []

@@ -46,7 +46,7 @@ class AttributeForm:
 
 @dataclass(frozen=True, slots=True)
 class ResourceForm:
-    """One resource.
+    """One resource, without the actions that only dspash itself calls.
 
     `key` is the attribute that names a record, if one does; `state` the one that holds its state, one of `states`.
     """
@@ -84,7 +84,7 @@ def _resource(raw: Mapping[str, Any]) -> ResourceForm:
             AttributeForm(one["name"], one["doc"], one["kind"], one["sensitive"], _schema(one["schema"]))
             for one in raw["attributes"]
         ),
-        actions=tuple(_action(one) for one in raw["actions"]),
+        actions=tuple(_action(one) for one in raw["actions"] if not one["internal"]),
     )
 
 

@@ -39,9 +39,9 @@ def evaluate(
     ] = None,
     lm: Annotated[str | None, typer.Option(help="The language model, in place of the settings' one.")] = None,
 ) -> Answer:
-    """Run a program on every example and score what it answers.
+    """Score a program on examples.
 
-    An example is a map of the program's inputs and the outputs that are expected. One that fails counts 0.
+    It is run on every one. An example is a map of the program's inputs and the outputs that are expected. One that fails counts 0.
     """
     devset = _examples_of(examples, limit)
     with opened_app(lm=lm) as (app, _):

@@ -10,9 +10,12 @@ import typer
 from typer.core import TyperGroup
 
 from dspash.cli.config import config
+from dspash.cli.db import DB_COMMANDS
 from dspash.cli.demo import demo
 from dspash.cli.doctor import doctor
 from dspash.cli.evaluation import evaluate
+from dspash.cli.exit_status import ExitStatus
+from dspash.cli.grouping import grouped
 from dspash.cli.init import init
 from dspash.cli.invocation import current
 from dspash.cli.resource_group import ALIASES, ResourceGroup, read_index
@@ -38,20 +41,16 @@ COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
 
 def dspash() -> TyperGroup:
     """Make the group with all commands; nothing that a command needs is loaded before it runs."""
-    app = typer.Typer(
+    statuses = ", ".join(f"{one.value} {one.name.lower().replace('_', ' ')}" for one in ExitStatus)
+    group = grouped(
+        COMMANDS,
         name="dspash",
         help="Run DSPy programs in supervised worker processes, and keep what they are and do.",
-        epilog="Exit status: 0 done, 1 failed, 2 bad input, 3 not found, 4 refused, 5 unavailable, 130 interrupted.",
+        epilog=f"Exit status: {statuses}.",
         callback=_dspash,
-        invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        rich_markup_mode=None,  # rich's help would take longer to load than all the rest
+        add_completion=True,
     )
-    for name, function in COMMANDS.items():
-        app.command(name)(function)
-    group = typer.main.get_command(app)
-    if not isinstance(group, TyperGroup):
-        raise TypeError("Typer made no group of several commands")
+    group.add_command(grouped(DB_COMMANDS, name="db", help="Look after the database."))
     entries = {entry.command: entry for entry in read_index()}
     for entry in entries.values():
         group.add_command(ResourceGroup(entry))

@@ -33,7 +33,10 @@ def init(
         Path, typer.Argument(metavar="NAME", help="The project's folder; it must be new or empty.")
     ],
 ) -> Answer:
-    """Make a project: settings, a program, examples, and a test that passes."""
+    """Make a project that runs as it stands.
+
+    It has settings, a program, examples, and a test that passes.
+    """
     root = folder.expanduser().absolute()
     if not _NAME.match(root.name):
         raise ConfigurationError(str(folder), "this is no name of a project", "use letters, digits, - and _")

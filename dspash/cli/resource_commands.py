@@ -59,7 +59,7 @@ def _call(form: ResourceForm, action: ActionForm, record: str | None, arguments:
     from dspash.cli.session import opened
 
     target = () if record is None else (record,)
-    with opened() as session:
+    with opened(runs_programs=not action.default) as session:
         result = getattr(session.collection(form.table), action.name)(*target, **arguments)
     return Answer(
         value={"destroyed": record} if action.kind == "destroy" else json_of(result),

@@ -13,6 +13,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from dspash.cli.grouping import grouped
+
 __all__ = ["ALIASES", "INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
@@ -69,15 +71,9 @@ class ResourceGroup(TyperGroup):
 
     @cached_property
     def _made(self) -> Mapping[str, Any]:
-        functions = _functions(self._entry.command)
-        app = typer.Typer(callback=_nothing, rich_markup_mode=None)
-        for name, function in functions.items():
-            app.command(name)(function)
-        group = typer.main.get_command(app)
-        if not isinstance(group, TyperGroup):
-            raise TypeError("Typer made no group of several commands")
-        self.commands = group.commands  # those that Typer suggests for a misspelt one
-        return group.commands
+        made = grouped(_functions(self._entry.command)).commands
+        self.commands = made  # those that Typer suggests for a misspelt one
+        return made
 
 
 def _functions(name: str) -> dict[str, Callable[..., Any]]:
@@ -90,7 +86,3 @@ def _functions(name: str) -> dict[str, Callable[..., Any]]:
         special = importlib.import_module(_SPECIAL[name])
         functions.update({command_name(function.__name__): function for function in special.COMMANDS})
     return functions
-
-
-def _nothing() -> None:
-    """Typer makes a group, also of one command, where there is a callback."""

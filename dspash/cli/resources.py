@@ -30,7 +30,10 @@ def resources(
         typer.Argument(metavar="[NAME]", help="One resource; without it, all.", autocompletion=_names),
     ] = None,
 ) -> Answer:
-    """Show what records there are: attributes, relations, states and actions of each resource."""
+    """Show what kinds of records there are.
+
+    The attributes, relations, states and actions of each; without a name, of all of them in short.
+    """
     from dspash.resources import DOMAIN
 
     description = DOMAIN.describe()
@@ -58,7 +61,7 @@ def _show_all(console: Console, description: Mapping[str, Any]) -> None:
 
 
 def _actions(resource: Mapping[str, Any]) -> str:
-    return ", ".join(action["name"] for action in resource["actions"] if not action["default"]) or "-"
+    return ", ".join(action["name"] for action in _offered(resource) if not action["default"]) or "-"
 
 
 def _show_one(console: Console, resource: Mapping[str, Any]) -> None:
@@ -81,9 +84,13 @@ def _show_one(console: Console, resource: Mapping[str, Any]) -> None:
     console.print()
     actions = [
         (one["name"], ", ".join(one["arguments"].get("properties", {})) or "-", one["doc"].splitlines()[0])
-        for one in resource["actions"]
+        for one in _offered(resource)
     ]
     print_table(console, ("action", "arguments", "what it does"), actions)
+
+
+def _offered(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [action for action in resource["actions"] if not action["internal"]]
 
 
 def _type_text(attribute: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def run(
     timeout_s: Annotated[float | None, typer.Option(metavar="SECONDS", help="What one run may take.")] = None,
     lm: Annotated[str | None, typer.Option(help="The language model, in place of the settings' one.")] = None,
 ) -> Answer:
-    """Run a program on one set of inputs, or on each row of a file.
+    """Run a program once, or on every row of a file.
 
     Rows are run side by side and answered in order, each by one line of JSON: its index, and the outputs or the error.
     """

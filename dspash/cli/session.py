@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from dspash.cli.invocation import current
@@ -12,6 +13,9 @@ from dspash.resources import DOMAIN
 from dspash.resources.kernel import Collection, Context, Resource
 from dspash.resources.kernel.scene import StoredScene
 from dspash.store import Store
+
+if TYPE_CHECKING:
+    from dspash.resources.runtime import Runtime
 
 __all__ = ["Session", "opened"]
 
@@ -33,9 +37,21 @@ class Session:
 
 
 @contextmanager
-def opened() -> Generator[Session]:
-    """Open the database that the settings name, for the block. Raises ConfigurationError and StoreError."""
+def opened(*, runs_programs: bool = False) -> Generator[Session]:
+    """Open the database that the settings name, for the block; with `runs_programs`, workers when an action asks.
+
+    Raises ConfigurationError and StoreError.
+    """
     settings = current().settings().values
     context = Context(actor=settings.actor, tenant=settings.tenant, request_id=f"cli-{uuid4().hex}")
-    with Store.open(settings.database_url) as store:
-        yield Session(StoredScene(context, domain=DOMAIN, store=store))
+    with ExitStack() as stack:
+        store = stack.enter_context(Store.open(settings.database_url))
+        runtime = _runtime(stack) if runs_programs else None
+        yield Session(StoredScene(context, domain=DOMAIN, store=store, runtime=runtime))
+
+
+def _runtime(stack: ExitStack) -> Runtime:
+    from dspash.app.runtime import RuntimeOnDemand
+    from dspash.cli.subject import opened_app
+
+    return RuntimeOnDemand(lambda: stack.enter_context(opened_app())[0])

@@ -20,7 +20,10 @@ __all__ = ["status"]
 
 @command
 def status() -> Answer:
-    """Show which settings and database are used here, and how many records of each kind there are."""
+    """Show what is used here, and what there is.
+
+    The settings file, the database, and how many records of each kind it has, by their states.
+    """
     from dspash.cli.domain import read_domain
     from dspash.cli.session import opened
     from dspash.resources import DOMAIN

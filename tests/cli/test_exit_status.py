@@ -27,7 +27,9 @@ from dspash.cli.exit_status import MEANINGS, ExitStatus
 from dspash.cli.group import dspash
 from dspash.cli.resource_group import ALIASES, read_index
 
-COMMANDS = sorted(dspash().commands.keys() - {entry.command for entry in read_index()} - ALIASES.keys())
+COMMANDS = sorted(
+    dspash().commands.keys() - {entry.command for entry in read_index()} - ALIASES.keys() - {"db"}
+)
 
 
 @dataclass(frozen=True)

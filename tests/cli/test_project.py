@@ -165,3 +165,15 @@ def test_settings_are_described_without_reading_any(dspash: Run, project: Path) 
     described = dspash("config", "--describe", "--json").value
     assert {"setting", "variable", "meaning", "schema"} <= described[0].keys()
     assert "DSPASH_WORKERS" in dspash("config", "--describe").out
+
+
+def test_the_database_is_looked_at_and_upgraded(dspash: Run, project: Path) -> None:
+    before = dspash("db", "status", "--json")
+    assert (before.status, before.value["current"]) == (ExitStatus.FAILED, None)
+    assert "dspash db upgrade" in dspash("db", "status").out
+
+    upgraded = dspash("db", "upgrade", "--json").value
+    assert upgraded["database"] == str(project / "records.db")
+    assert (upgraded["current"], upgraded["pending"]) == (upgraded["newest"], [])
+    assert dspash("db", "status").status == 0
+    assert "status" in dspash("db").out
