@@ -49,7 +49,7 @@ class Address:
             return cls._of_file(Path(named))
         try:
             url = make_url(named)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             # Not quoted: what is no URL may still have a password in it.
             raise ConfigurationError("database", "this is no database URL", _WAY_OUT) from None
         match url.get_backend_name():
@@ -65,7 +65,9 @@ class Address:
 
     def __str__(self) -> str:
         """The address without its password."""
-        return str(self.path) if self.path is not None else self.url.render_as_string(hide_password=True)
+        if self.path is not None:
+            return str(self.path)
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @classmethod
     def _of_file(cls, path: Path) -> Address:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from loguru import logger
 from sqlalchemy import Connection, Table, insert
-from sqlalchemy.exc import DatabaseError, StatementError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dspash.errors import ClosedError, OverloadedError, StoreError
 from dspash.store.store import Store
@@ -161,12 +161,7 @@ class GroupWriter:
     def _write(self, group: list[_Waiting]) -> bool:
         """Write the group in one transaction; False when the database cannot be written just now."""
         try:
-            try:
-                with self._store.transaction() as connection:
-                    _insert(connection, group)
-                refused = 0
-            except (DatabaseError, StatementError):
-                refused = self._write_one_by_one(group)
+            refused = self._write_together(group)
         except StoreError as error:
             logger.warning("{} rows wait to be written: {}", len(group), error)
             return False
@@ -181,6 +176,17 @@ class GroupWriter:
             self._changed.notify_all()
         return True
 
+    def _write_together(self, group: list[_Waiting]) -> int:
+        """Write the group in one transaction, or each row for itself if that fails; return how many were refused."""
+        try:
+            with self._store.transaction() as connection:
+                _insert(connection, group)
+        except (StoreError, ClosedError):
+            raise
+        except Exception:  # noqa: BLE001 - a row holds what its appender put in: drivers fail over it in many ways
+            return self._write_one_by_one(group)
+        return 0
+
     def _write_one_by_one(self, group: list[_Waiting]) -> int:
         """Write the group, each row in a savepoint; return how many were refused."""
         refused = 0
@@ -189,11 +195,19 @@ class GroupWriter:
                 try:
                     with connection.begin_nested():
                         connection.execute(insert(waiting.table), [waiting.row])
-                except (DatabaseError, StatementError) as error:
+                except OperationalError:
+                    raise  # the database itself, which the store tells
+                except Exception as error:  # noqa: BLE001 - as above
                     refused += 1
-                    reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-                    logger.error("a row of {} was refused: {}", waiting.table.name, reason)
+                    logger.error("a row of {} was refused: {}", waiting.table.name, _reason(error))
         return refused
+
+
+def _reason(error: Exception) -> str:
+    """Why a row was refused, without its values."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return str(error.orig).splitlines()[0]
+    return type(error).__name__
 
 
 def _insert(connection: Connection, group: list[_Waiting]) -> None:

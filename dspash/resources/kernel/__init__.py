@@ -12,7 +12,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dspash.resources.kernel.action import Action, ActionKind, Values, create, destroy, generic, update
+from dspash.resources.kernel.action import (
+    Action,
+    ActionKind,
+    Values,
+    create,
+    destroy,
+    generic,
+    internal,
+    update,
+)
 from dspash.resources.kernel.attribute import Attribute, DeclaredAttribute, Kind
 from dspash.resources.kernel.audit import AuditEntry
 from dspash.resources.kernel.context import Context
@@ -54,6 +63,7 @@ __all__ = [
     "declaration_of",
     "destroy",
     "generic",
+    "internal",
     "new_id",
     "update",
 ]

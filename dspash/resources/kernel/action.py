@@ -7,13 +7,13 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, PydanticInvalidForJsonSchema, TypeAdapter, create_model
 
-__all__ = ["Action", "ActionKind", "Values", "create", "destroy", "generic", "update"]
+__all__ = ["Action", "ActionKind", "Values", "create", "destroy", "generic", "internal", "update"]
 
 Values: TypeAlias = Mapping[str, Any]
 """Values of attributes by name: what a create or update action returns."""
@@ -39,11 +39,13 @@ class Action:
 
     create and update functions run inside the action's transaction and return values of attributes; destroy functions
     run before the record goes and return nothing. Generic ones run outside any transaction, and return what they like.
+    Internal ones are for dspash itself: no command, page or other face offers them.
     """
 
     name: str
     kind: ActionKind
     function: Callable[..., Any]
+    is_internal: bool = False
 
     def __call__(self, function: Callable[..., Any]) -> Action:
         """Mark another function as this kind: in a class body, `create` means the action from its definition on."""
@@ -87,6 +89,7 @@ class Action:
             "kind": self.kind.value,
             "doc": self.doc,
             "takes_record": self.takes_record,
+            "internal": self.is_internal,
             "arguments": self.arguments.model_json_schema(),
             "result": _schema_of(self.result) if self.kind is ActionKind.GENERIC else None,
         }
@@ -110,6 +113,11 @@ def destroy(function: Callable[..., Any]) -> Action:
 def generic(function: Callable[..., Any]) -> Action:
     """Make the function an action that the kernel writes nothing for."""
     return Action(function.__name__, ActionKind.GENERIC, function)
+
+
+def internal(action: Action) -> Action:
+    """Keep the action to dspash itself; stands above the line that makes it one: `@internal @update def …`."""
+    return replace(action, is_internal=True)
 
 
 def _schema_of(annotation: Any) -> dict[str, Any] | None:

@@ -58,6 +58,7 @@ def _default(
         "kind": kind.value,
         "doc": doc,
         "takes_record": result in {"record", None},
+        "internal": False,
         "arguments": arguments.model_json_schema(),
         "result": None,
         "default": True,
