@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dspash.datasets.file_format import FileFormat
+from dspash.datasets.folder import DataFile, files_of
 from dspash.datasets.hotpotqa import INPUTS as HOTPOTQA_INPUTS
 from dspash.datasets.reading import FileReading, OnReading, SplitRow, read_files
+from dspash.datasets.refusal import check_fields
 from dspash.datasets.row import Row
 from dspash.datasets.splitting import SplitPlan
 
 __all__ = [
     "HOTPOTQA_INPUTS",
+    "DataFile",
     "FileFormat",
     "FileReading",
     "OnReading",
     "Row",
     "SplitPlan",
     "SplitRow",
+    "check_fields",
+    "files_of",
     "read_files",
 ]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from dspash.datasets.csv_table import read_csv
-from dspash.datasets.hotpotqa import looks_like_hotpotqa, read_hotpotqa, read_question
+from dspash.datasets.hotpotqa import looks_like_hotpotqa, read_hotpotqa
 from dspash.datasets.json_array import read_json_array
 from dspash.datasets.json_lines import read_json_lines
 from dspash.datasets.parquet import read_parquet
 from dspash.datasets.row import Row
-from dspash.datasets.source import Source
+from dspash.datasets.source import Source, opened
 
-__all__ = ["SUFFIXES", "FileFormat", "format_of", "reader_of"]
+__all__ = ["SUFFIXES", "FileFormat", "format_in", "format_of", "reader_of"]
 
 
 class FileFormat(StrEnum):
@@ -50,26 +49,26 @@ def format_of(path: Path) -> FileFormat | None:
     return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
+def format_in(path: Path, said: FileFormat, *, name: str) -> FileFormat:
+    """Return the format of a file whose name says `said`: a JSON file may be one of HotPotQA's, known by its fields.
+
+    Raises InvalidInputError where that cannot be seen.
+    """
+    if said is not FileFormat.JSON:
+        return said
+    with opened(path, name=name) as source:
+        first = next(read_json_array(source), None)
+    return FileFormat.HOTPOTQA if first is not None and looks_like_hotpotqa(first.fields) else said
+
+
 def reader_of(file_format: FileFormat) -> Callable[[Source], Iterator[Row]]:
     """Return what reads files of that format."""
     return _READERS[file_format]
 
 
-def _read_json(source: Source) -> Iterator[Row]:
-    """A list of objects; one of HotPotQA's is known by its fields."""
-    rows = read_json_array(source)
-    first = next(rows, None)
-    if first is None:
-        return iter(())
-    rows = chain((first,), rows)
-    if looks_like_hotpotqa(first.fields):
-        return (read_question(row, source.name) for row in rows)
-    return rows
-
-
 _READERS: Final[dict[FileFormat, Callable[[Source], Iterator[Row]]]] = {
     FileFormat.JSON_LINES: read_json_lines,
-    FileFormat.JSON: _read_json,
+    FileFormat.JSON: read_json_array,
     FileFormat.HOTPOTQA: read_hotpotqa,
     FileFormat.CSV: read_csv,
     FileFormat.TSV: partial(read_csv, delimiter="\t"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dspash.datasets.file_format import SUFFIXES, FileFormat, format_of
+from dspash.datasets.file_format import SUFFIXES, FileFormat, format_in, format_of
 from dspash.datasets.refusal import unfit
 
 __all__ = ["DataFile", "files_of", "split_in"]
@@ -43,14 +43,14 @@ def files_of(path: Path, file_format: FileFormat | None = None) -> list[DataFile
     for a file whose name says nothing where others say a split.
     """
     if not path.is_dir():
-        found = file_format or format_of(path)
-        if found is None:
+        said = file_format or format_of(path)
+        if said is None:
             raise unfit(str(path), f"its name says no format; name one, or end it in {', '.join(SUFFIXES)}")
-        return [DataFile(path, str(path), found, split_in(path.name))]
+        return [_data_file(path, said, split_in(path.name))]
     files = [
-        DataFile(below, str(below), file_format or found, split_in(str(below.relative_to(path))))
+        _data_file(below, file_format or said, split_in(str(below.relative_to(path))))
         for below in _walked(path)
-        if (found := format_of(below)) is not None
+        if (said := format_of(below)) is not None
     ]
     if not files:
         raise unfit(
@@ -65,6 +65,11 @@ def files_of(path: Path, file_format: FileFormat | None = None) -> list[DataFile
 def split_in(name: str) -> str | None:
     """Return the split that a file's name says; `validation` and its kin are `dev`, as DSPy calls that set."""
     return next((_SPLITS[word] for word in _WORD.findall(name.lower()) if word in _SPLITS), None)
+
+
+def _data_file(path: Path, said: FileFormat, split: str | None) -> DataFile:
+    name = str(path)
+    return DataFile(path, name, format_in(path, said, name=name), split)
 
 
 def _walked(folder: Path) -> list[Path]:

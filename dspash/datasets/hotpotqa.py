@@ -12,7 +12,7 @@ from dspash.datasets.refusal import unfit
 from dspash.datasets.row import Row
 from dspash.datasets.source import Source
 
-__all__ = ["INPUTS", "looks_like_hotpotqa", "read_hotpotqa", "read_question"]
+__all__ = ["INPUTS", "looks_like_hotpotqa", "read_hotpotqa"]
 
 INPUTS: Final = ("question",)
 """What a program is asked with; all other fields are labels, or what judges it."""
@@ -44,10 +44,10 @@ def read_hotpotqa(source: Source) -> Iterator[Row]:
 
     Raises InvalidInputError naming the line.
     """
-    return (read_question(row, source.name) for row in read_json_array(source))
+    return (_read_question(row, source.name) for row in read_json_array(source))
 
 
-def read_question(row: Row, file: str) -> Row:
+def _read_question(row: Row, file: str) -> Row:
     """Return one entry as an example. Raises InvalidInputError naming line and path."""
     try:
         asked = _Question.model_validate(row.fields)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from dspash.datasets.columns import Columns
 from dspash.datasets.file_format import FileFormat, reader_of
-from dspash.datasets.folder import files_of
+from dspash.datasets.folder import DataFile
+from dspash.datasets.refusal import place_of
 from dspash.datasets.row import Row
 from dspash.datasets.source import opened
 
@@ -21,11 +22,15 @@ _TEXTUAL: Final = frozenset({FileFormat.CSV, FileFormat.TSV})
 
 
 class SplitRow(NamedTuple):
-    """A row, the split that its file's name says, and the file."""
+    """A row, the split that its file's name says, and the file; of a row that a caller gave, the argument."""
 
     row: Row
     split: str | None
     file: str
+
+    def place(self, path: str = "") -> str:
+        """Return where it stands, as errors say it; `path` is the place within it, such as `$.answer`."""
+        return place_of(self.file, self.row.line, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +46,16 @@ OnReading: TypeAlias = Callable[[FileReading], None]
 
 
 def read_files(
-    path: Path,
+    files: Sequence[DataFile],
     *,
-    file_format: FileFormat | None = None,
     types: Mapping[str, str] | None = None,
     on_reading: OnReading | None = None,
 ) -> Iterator[SplitRow]:
-    """Yield the rows of a file, or of all files of a folder in the order of their names.
+    """Yield the rows of all files in their order. `types` are those of Columns.
 
-    The format is told by each name where `file_format` is None. `types` are those of Columns. `on_reading` is called
-    every 10,000 rows and at the end. Raises InvalidInputError naming file and line.
+    `on_reading` is called every 10,000 rows and at the end. Raises InvalidInputError naming file and line.
     """
     columns = Columns(types or {})
-    files = files_of(path, file_format)
     total, before, count = sum(_size_of(file.path) for file in files), 0, 0
     for file in files:
         from_text = file.format in _TEXTUAL

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dspash.errors import InvalidInputError, Problem
 from dspash_protocol import MAX_VALUE_DEPTH, find_problem
 
-__all__ = ["check_fields", "unfit"]
+__all__ = ["check_fields", "place_of", "unfit"]
 
 
 def unfit(file: str, problem: str, *, line: int | None = None, path: str = "") -> InvalidInputError:
     """Return the error for `file`; `line` and the `path` within it, such as `$.answer`, are told where known."""
-    where = [file, *([] if line is None else [f"line {line}"]), *([path] if path else [])]
-    return InvalidInputError.of([Problem(", ".join(where), problem)])
+    return InvalidInputError.of([Problem(place_of(file, line, path), problem)])
+
+
+def place_of(file: str, line: int | None, path: str = "") -> str:
+    """Return where something stands, as errors say it: `train.jsonl, line 7, $.answer`.
+
+    Where rows were given and not read, `file` is the argument, and the line a row's place in it: `$.examples[7].answer`.
+    """
+    if file.startswith("$"):
+        return f"{file}[{line}]{path[1:]}"
+    return ", ".join([file, *([] if line is None else [f"line {line}"]), *([path] if path else [])])
 
 
 def check_fields(fields: object, file: str, line: int) -> None:

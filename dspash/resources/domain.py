@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation, EvaluationResult
+from dspash.resources.example import Example
 from dspash.resources.kernel import Domain
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
@@ -27,5 +29,7 @@ DOMAIN: Final = Domain(
         OptimizationRun,
         Evaluation,
         EvaluationResult,
+        Dataset,
+        Example,
     ]
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dspash.datasets import read_files
+from dspash.datasets import files_of, read_files
 from dspash.errors import InvalidInputError
 
 CELLS: list[tuple[str, str, Any]] = [
@@ -34,7 +34,7 @@ CELLS: list[tuple[str, str, Any]] = [
 def test_a_cell_is_the_value_it_stands_for(tmp_path: Path, type_: str, cell: str, value: Any) -> None:
     path = tmp_path / "a.tsv"
     path.write_text(f"q\tx\n?\t{cell}\n")
-    (row,) = read_files(path, types={"x": type_})
+    (row,) = read_files(files_of(path), types={"x": type_})
     assert row.row.fields == {"q": "?", "x": value}
     assert type(row.row.fields["x"]) is type(value)
 
@@ -56,22 +56,22 @@ def test_a_cell_that_stands_for_nothing_of_the_type_is_refused(
     path = tmp_path / "a.tsv"
     path.write_text(f"x\ty\n{cell}\t.\n")
     with pytest.raises(InvalidInputError) as refused:
-        list(read_files(path, types={"x": type_}))
+        list(read_files(files_of(path), types={"x": type_}))
     assert f"a.tsv, line 2, {problem}" in str(refused.value)
 
 
 def test_other_files_are_checked_and_not_converted(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"x": 1}\n{"x": "1"}\n')
-    rows = read_files(path, types={"x": "int"})
+    rows = read_files(files_of(path), types={"x": "int"})
     assert next(rows).row.fields == {"x": 1}
     with pytest.raises(InvalidInputError, match=r"line 2, \$\.x: int is wanted, this is str"):
         next(rows)
     with pytest.raises(InvalidInputError, match=r"line 1, \$\.y: missing"):
-        next(read_files(path, types={"y": "int"}))
+        next(read_files(files_of(path), types={"y": "int"}))
 
 
 def test_a_type_that_is_none_is_refused_by_its_field(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        next(read_files(tmp_path / "a.csv", types={"x": "list[sting]"}))
+        next(read_files(files_of(tmp_path / "a.csv"), types={"x": "list[sting]"}))
     assert refused.value.details == {"path": "$.types.x", "field": "x", "position": 5}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspash.datasets import FileFormat, FileReading, read_files
+from dspash.datasets import FileFormat, FileReading, files_of, read_files
 from dspash.errors import InvalidInputError
 
 ROWS = [
@@ -29,8 +29,8 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     return path
 
 
-def fields_of(path: Path, **options: Any) -> list[dict[str, Any]]:
-    return [row.row.fields for row in read_files(path, **options)]
+def fields_of(path: Path, file_format: FileFormat | None = None) -> list[dict[str, Any]]:
+    return [row.row.fields for row in read_files(files_of(path, file_format))]
 
 
 LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
@@ -54,7 +54,7 @@ def test_lines_are_those_that_rows_begin_at(tmp_path: Path) -> None:
     lines = written(tmp_path, "a.jsonl", '{"a":1}\n\n{"a":2}\n')
     array = written(tmp_path, "a.json", '[\n{"a":\n1},\n\n {"a":2}]')
     table = written(tmp_path, "a.csv", 'a,b\n1,"x\ny"\n\n2,z\n')
-    found = [[row.row.line for row in read_files(path)] for path in (lines, array, table)]
+    found = [[row.row.line for row in read_files(files_of(path))] for path in (lines, array, table)]
     assert found == [[1, 3], [2, 5], [3, 5]]
 
 
@@ -94,7 +94,7 @@ def test_hotpotqa_is_known_by_its_fields_and_carries_its_gold_passages(tmp_path:
 
 @pytest.mark.data
 def test_the_real_hotpotqa_is_read(shared_data: Path) -> None:
-    rows = list(read_files(shared_data / "hotpotqa"))
+    rows = list(read_files(files_of(shared_data / "hotpotqa")))
     assert [row.split for row in rows] == ["dev"] * 30 + ["train"] * 30
     for row in rows:
         assert 1 <= len(row.row.fields["gold_passages"]) <= len(row.row.fields["passages"]) == 10
@@ -238,7 +238,7 @@ def test_reading_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     written(tmp_path, "dev.jsonl", '{"a":1}\n' * 3)
     written(tmp_path, "train.jsonl", '{"a":1}\n' * 2)
     told: list[FileReading] = []
-    assert len(list(read_files(tmp_path, on_reading=told.append))) == 5
+    assert len(list(read_files(files_of(tmp_path), on_reading=told.append))) == 5
     assert [(one.rows, one.bytes_total) for one in told] == [(2, 40), (4, 40), (5, 40)]
     assert told[-1].bytes_read == 40
     assert [one.bytes_read for one in told] == sorted(one.bytes_read for one in told)

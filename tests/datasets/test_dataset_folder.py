@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dspash.datasets import read_files
+from dspash.datasets import files_of, read_files
 from dspash.datasets.folder import split_in
 from dspash.errors import InvalidInputError
 
@@ -27,7 +27,7 @@ def test_every_file_is_read_into_the_split_that_its_name_says(tmp_path: Path) ->
         "my_test.csv",
     )
     put(tmp_path, "README.md", ".hidden/train.jsonl", "data/.train.jsonl", "dataset_infos.json")
-    found = [(Path(row.file).name, row.split, row.row.fields["n"]) for row in read_files(tmp_path)]
+    found = [(Path(row.file).name, row.split, row.row.fields["n"]) for row in read_files(files_of(tmp_path))]
     assert found == [
         ("train-00000-of-00002.jsonl", "train", "0"),
         ("train-00001-of-00002.jsonl", "train", "1"),
@@ -55,19 +55,19 @@ def test_a_split_is_a_word_of_the_name(name: str, split: str | None) -> None:
 
 def test_files_that_say_no_split_are_in_none_unless_others_say_one(tmp_path: Path) -> None:
     put(tmp_path, "a.jsonl", "b.jsonl")
-    assert [row.split for row in read_files(tmp_path)] == [None, None]
+    assert [row.split for row in read_files(files_of(tmp_path))] == [None, None]
     put(tmp_path, "train.jsonl")
     with pytest.raises(InvalidInputError, match=r"a\.jsonl: its name says no split"):
-        list(read_files(tmp_path))
+        list(read_files(files_of(tmp_path)))
 
 
 def test_a_folder_without_files_of_examples_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "notes.txt")
     with pytest.raises(InvalidInputError, match="the folder has no files of examples"):
-        list(read_files(tmp_path))
+        list(read_files(files_of(tmp_path)))
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     put(tmp_path, "set/train.jsonl")
     (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
-    assert len(list(read_files(tmp_path / "set"))) == 1
+    assert len(list(read_files(files_of(tmp_path / "set")))) == 1
