@@ -84,8 +84,5 @@ def _inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_outputs(noted: Step, result: Any) -> None:
-    if isinstance(result, dspy.Example):  # a Prediction is one too
-        fields = dict(result.items())
-        noted.add(outputs=fields, reasoning=fields.get("reasoning"))
-    else:
-        noted.add(outputs=result)
+    # A Prediction is an Example too.
+    noted.add(outputs=dict(result.items()) if isinstance(result, dspy.Example) else result)

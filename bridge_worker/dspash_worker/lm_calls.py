@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -110,7 +109,10 @@ def _add_answer(noted: Step, outputs: Any, usage: list[dict[str, Any]]) -> None:
         for output in (outputs if isinstance(outputs, list) else [])
         if isinstance(output, dict) and output.get("reasoning_content")
     ]
-    totals = Counter[str]()
-    for counts in usage:
-        totals.update(counts)
-    noted.add(response=outputs, reasoning="\n\n".join(map(str, reasoning)) or None, usage=dict(totals))
+    noted.add(response=outputs, reasoning="\n\n".join(map(str, reasoning)) or None, usage=_total(usage))
+
+
+def _total(usage: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if len(usage) < 2:
+        return usage[0] if usage else None
+    return {name: sum(counts.get(name, 0) for counts in usage) for name in usage[0]}

@@ -9,12 +9,14 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Final
 
 import dspy
+from pydantic_core import to_json
 
 from dspash_protocol import EventKind, FaultError, FaultKind
-from dspash_protocol.trace import MAX_PIECE, MAX_SPANS, MAX_TRACE, SpanKind, write_spans
+from dspash_protocol.trace import MAX_PIECE, MAX_SPANS, MAX_TRACE, SpanKind
 from dspash_protocol.trimming import trimmed
 from dspash_worker.call import Call
 from dspash_worker.current import CALL_SETTING
@@ -150,14 +152,14 @@ class Trace:
         """The texts of these steps, none too long: a piece that is, is halved."""
         if not ended:
             return
-        text = write_spans(ended)
+        text = _text_of(ended)
         if len(text) > MAX_PIECE:
             if len(ended) > 1:
                 half = len(ended) // 2
                 yield from self._pieces(ended[:half])
                 yield from self._pieces(ended[half:])
                 return
-            text = write_spans([_bare(ended[0])])
+            text = _text_of([_bare(ended[0])])
         with self._lock:
             fits = self._told_size + len(text) <= MAX_TRACE
             if fits:
@@ -192,29 +194,43 @@ def tracing(call: Call, program: dspy.Module) -> Generator[None]:
         trace.tell_last()
 
 
-@contextmanager
-def step(kind: SpanKind, name: str, subject: object = None, *, type: str = "") -> Generator[Step | None]:
-    """Note one step of the traced call that this code belongs to, if there is one: None is the quick way past."""
+class _Noted:
+    """Notes one step from the beginning of its block to its end. A class: generators take three times as long."""
+
+    __slots__ = ("_step", "_token")
+
+    def __init__(self, begun: Step) -> None:
+        self._step = begun
+
+    def __enter__(self) -> Step:
+        self._token = _here.set(self._step)
+        return self._step
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        _here.reset(self._token)
+        if error is not None:
+            self._step.add(error=_error_of(error))
+        self._step.trace.end(self._step)
+
+
+_UNTRACED: Final[AbstractContextManager[None]] = nullcontext()
+
+
+def step(
+    kind: SpanKind, name: str, subject: object = None, *, type: str = ""
+) -> AbstractContextManager[Step | None]:
+    """Note one step of the traced call that this code belongs to; None is given where there is none."""
     begun = _begin(kind, name, subject, type) if _running else None
-    if begun is None:
-        yield None
-        return
-    token = _here.set(begun)
-    try:
-        yield begun
-    except BaseException as error:
-        begun.add(error=_error_of(error))
-        raise
-    finally:
-        _here.reset(token)
-        begun.trace.end(begun)
+    return _UNTRACED if begun is None else _Noted(begun)
 
 
 def tool_step(name: str) -> AbstractContextManager[Step | None]:
     """The step of a tool that is called by its text alone; none inside the step of an agent's tool of that name."""
     here = _here.get() if _running else None
-    if not _running or (here is not None and here.kind is SpanKind.TOOL and here.name == name):
-        return nullcontext()
+    if here is not None and here.kind is SpanKind.TOOL and here.name == name:
+        return _UNTRACED
     return step(SpanKind.TOOL, name)
 
 
@@ -246,6 +262,10 @@ def _error_of(error: BaseException) -> dict[str, Any]:
     # What nobody foresaw is the program's own, where a program runs.
     kind = FaultKind.PROGRAM_ERROR if fault.kind is FaultKind.INTERNAL else fault.kind
     return {"kind": str(kind), "type": fault.type or type(error).__name__, "message": fault.message}
+
+
+def _text_of(spans: list[dict[str, Any]]) -> str:
+    return to_json(spans).decode()  # in half the time that json takes
 
 
 def _bare(span: Mapping[str, Any]) -> dict[str, Any]:

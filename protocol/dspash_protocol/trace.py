@@ -7,7 +7,7 @@ has time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NoReturn, cast
@@ -22,7 +22,6 @@ __all__ = [
     "Span",
     "SpanKind",
     "read_spans",
-    "write_spans",
 ]
 
 MAX_SPANS: Final = 2_000
@@ -79,14 +78,6 @@ class Span:
             "took_us": self.took_us,
             **self.facts,
         }
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
-
-
-def write_spans(spans: Iterable[Mapping[str, Any]]) -> str:
-    """The text of some steps in the form that travels. Their facts are trimmed already."""
-    return _ENCODER.encode(list(spans))
 
 
 def read_spans(text: object) -> tuple[list[Span], int]:

@@ -84,7 +84,6 @@ def test_a_step_tells_what_went_in_and_came_out(hops: LocalWorker) -> None:
     module, lm, tool = spans[0].facts, spans[2].facts, spans[3].facts
     assert module["inputs"] == {"question": "Who?"}
     assert set(module["outputs"]) == {"reasoning", "query"}
-    assert module["reasoning"] == module["outputs"]["reasoning"]
     assert [message["role"] for message in lm["prompt"]] == ["system", "user"]
     assert "## query ##" in lm["response"][0]
     assert lm["usage"]["total_tokens"] == lm["usage"]["input_tokens"] + lm["usage"]["output_tokens"] > 0
