@@ -22,6 +22,7 @@ from dspash.resources.kernel import (
     Values,
     create,
     generic,
+    internal,
     update,
 )
 from dspash.resources.metric_name import metric_name
@@ -44,6 +45,7 @@ class EvaluationResult(Resource, table="evaluation_results", append_only=True, a
 
     evaluation = BelongsTo("Evaluation", by="evaluation_id")
 
+    @internal
     @create
     def note(
         scene: Scene,
@@ -148,6 +150,7 @@ class Evaluation(Resource, table="evaluations"):
         made = conduct(scene, Evaluation, record.id, work)
         return keep_judgement(scene, record.id, made)
 
+    @internal
     @update
     def begin(scene: Scene, record: Evaluation, *, owner: dict[str, JsonValue]) -> Values:
         """The process `owner` carries it out from now on."""
@@ -161,6 +164,7 @@ class Evaluation(Resource, table="evaluations"):
             "progress": {},
         }
 
+    @internal
     @update
     def complete(
         scene: Scene,
@@ -180,11 +184,13 @@ class Evaluation(Resource, table="evaluations"):
             "ended_at": scene.now(),
         }
 
+    @internal
     @update
     def fail(scene: Scene, record: Evaluation, *, error: str) -> Values:
         """It has ended without a result."""
         return {"error": error, "ended_at": scene.now()}
 
+    @internal
     @update
     def interrupt(scene: Scene, record: Evaluation) -> Values:
         """Whoever carried it out does so no more."""

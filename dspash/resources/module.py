@@ -13,6 +13,8 @@ from dspash.resources.content import (
     Leaf,
     ModuleContent,
     content_of,
+    edited_leaf,
+    json_of,
     leaves_of,
     signature_of,
     wire_of,
@@ -27,6 +29,7 @@ from dspash.resources.kernel import (
     Values,
     create,
     generic,
+    internal,
     update,
 )
 from dspash.resources.refusal import refused, refusing
@@ -122,12 +125,14 @@ class Module(Resource, table="modules"):
                 return found
             return modules.redefine(found.id, definition=content.to_map())
 
+    @internal
     @create
     def adopt(scene: Scene, *, name: str, definition: dict[str, JsonValue]) -> Values:
         """Make a module of a definition that is complete."""
         with refusing("$.definition"):
             return {"name": name, **_values_of(ModuleContent.from_map(definition))}
 
+    @internal
     @update
     def redefine(scene: Scene, record: Module, *, definition: dict[str, JsonValue]) -> Values:
         """Give the module another definition, and what belongs to it as its state."""
@@ -161,6 +166,7 @@ class Module(Resource, table="modules"):
             kept = record.signature_id if asked == before.signature else None
             return {**_values_of(after), "signature_id": kept}
 
+    @internal
     @update
     def learn(scene: Scene, record: Module, *, state: dict[str, JsonValue] | None) -> Values:
         """Keep what it has learned: DSPy's own state of its predictors; None: nothing any more."""
@@ -170,6 +176,13 @@ class Module(Resource, table="modules"):
             leaves = leaves_of(state)
         keep_leaves(scene, leaves, module_id=record.id)
         return {"state": state}
+
+    @internal
+    @update
+    def edit(scene: Scene, record: Module, *, leaf: dict[str, JsonValue]) -> Values:
+        """Have one predictor (`name`) use other `instructions` and `demos`."""
+        with refusing("$.leaf"):
+            return {"state": json_of(with_leaf(record.content().state or {}, edited_leaf(leaf)))}
 
     @generic
     def forward(
@@ -196,7 +209,7 @@ class Module(Resource, table="modules"):
         with refusing("$.predictor"):
             leaf = next((leaf for leaf in leaves_of(state) if leaf.name == name), Leaf(name, "", ()))
             changed = with_leaf(state, Leaf(name, leaf.instructions, tuple(demos)))
-        return scene.of(Module).learn(record, state=changed)
+        return scene.of(Module).learn(record, state=json_of(changed))
 
     def content(self) -> ModuleContent:
         """All that it is, as a value."""

@@ -21,6 +21,7 @@ from dspash.resources.kernel import (
     Values,
     create,
     generic,
+    internal,
     update,
 )
 from dspash.resources.metric_name import metric_name
@@ -156,6 +157,7 @@ class OptimizationRun(Resource, table="optimization_runs"):
         """Carry out anew what was interrupted, with what it was given then."""
         return scene.of(OptimizationRun).start(record)
 
+    @internal
     @update
     def begin(scene: Scene, record: OptimizationRun, *, owner: dict[str, JsonValue]) -> Values:
         """The process `owner` carries it out from now on."""
@@ -170,6 +172,7 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "progress": {},
         }
 
+    @internal
     @update
     def complete(
         scene: Scene,
@@ -197,11 +200,13 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "ended_at": scene.now(),
         }
 
+    @internal
     @update
     def fail(scene: Scene, record: OptimizationRun, *, error: str) -> Values:
         """It has ended without a result."""
         return {"error": error, "ended_at": scene.now()}
 
+    @internal
     @update
     def interrupt(scene: Scene, record: OptimizationRun) -> Values:
         """Whoever carried it out does so no more."""

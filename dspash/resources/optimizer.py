@@ -9,7 +9,17 @@ from pydantic import Field, JsonValue
 
 from dspash.resources import optimization_run
 from dspash.resources.examples import Examples
-from dspash.resources.kernel import Attribute, HasMany, Resource, Scene, Values, create, generic, update
+from dspash.resources.kernel import (
+    Attribute,
+    HasMany,
+    Resource,
+    Scene,
+    Values,
+    create,
+    generic,
+    internal,
+    update,
+)
 
 __all__ = ["Optimizer", "optimizer_named"]
 
@@ -50,6 +60,7 @@ class Optimizer(Resource, table="optimizers"):
         given = {"type": type, "config": config}
         return {key: value for key, value in given.items() if value is not None}
 
+    @internal
     @update
     def note_run(scene: Scene, record: Optimizer, *, run_id: UUID, score: float | None) -> Values:
         """Count a run that is completed."""

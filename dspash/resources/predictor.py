@@ -8,9 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from dspash.resources.content import Leaf, json_of, with_leaf
-from dspash.resources.kernel import Attribute, BelongsTo, Resource, Scene, Values, create, update
-from dspash.resources.refusal import refusing
+from dspash.resources.content import Leaf, json_of
+from dspash.resources.kernel import Attribute, BelongsTo, Resource, Scene, Values, create, internal, update
 
 __all__ = ["Predictor", "keep_leaves"]
 
@@ -46,6 +45,7 @@ class Predictor(Resource, table="predictors"):
     program = BelongsTo("Program", by="program_id")
     module = BelongsTo("Module", by="module_id")
 
+    @internal
     @create
     def show(
         scene: Scene, *, program_id: UUID | None, module_id: UUID | None, leaf: dict[str, JsonValue]
@@ -53,6 +53,7 @@ class Predictor(Resource, table="predictors"):
         """List a leaf that a worker has shown."""
         return {"program_id": program_id, "module_id": module_id, **leaf}
 
+    @internal
     @update
     def reshow(scene: Scene, record: Predictor, *, leaf: dict[str, JsonValue]) -> Values:
         """List the leaf as a worker has shown it since."""
@@ -75,12 +76,11 @@ class Predictor(Resource, table="predictors"):
             record.instructions if instructions is None else instructions,
             tuple(record.demos if demos is None else demos),
         )
-        with refusing("$.name"):
-            if record.program_id is not None:
-                scene.of(Program).edit(record.program_id, leaf=json_of(_values_of(leaf)))
-            elif record.module_id is not None:
-                module = scene.of(Module).get(record.module_id)
-                scene.of(Module).edit(module, state=with_leaf(module.state or {}, leaf))
+        edited = json_of({"name": leaf.name, "instructions": leaf.instructions, "demos": leaf.demos})
+        if record.program_id is not None:
+            scene.of(Program).edit(record.program_id, leaf=edited)
+        elif record.module_id is not None:
+            scene.of(Module).edit(record.module_id, leaf=edited)
         return {"instructions": leaf.instructions, "demos": list(leaf.demos)}
 
 

@@ -11,11 +11,11 @@ from pydantic import Field, JsonValue
 from dspash.prediction import Prediction
 from dspash.resources import evaluation, optimization_run
 from dspash.resources.content import (
-    Leaf,
     ProgramContent,
     ProgramFolder,
     ProgramForm,
     diff_contents,
+    edited_leaf,
     json_of,
     leaves_of,
     read_folder,
@@ -36,6 +36,7 @@ from dspash.resources.kernel import (
     create,
     destroy,
     generic,
+    internal,
     new_id,
     update,
 )
@@ -175,6 +176,7 @@ class Program(Resource, table="programs"):
         )
         return _new(scene, name, content, "created", description=description, sandbox=sandbox or {})
 
+    @internal
     @create
     def adopt(
         scene: Scene,
@@ -212,6 +214,7 @@ class Program(Resource, table="programs"):
             changed = programs.update(found, **changes) if changes else found
             return programs.redefine(changed, **told)
 
+    @internal
     @update
     def redefine(
         scene: Scene, record: Program, *, content: dict[str, JsonValue], origin: Origin = "defined"
@@ -237,15 +240,16 @@ class Program(Resource, table="programs"):
         given = {"description": description, "sandbox": sandbox}
         return {key: value for key, value in given.items() if value is not None}
 
+    @internal
     @update
     def edit(scene: Scene, record: Program, *, leaf: dict[str, JsonValue]) -> Values:
         """Make a version in which one predictor (`name`) has other `instructions` and `demos`."""
         content = version_of(scene, record, record.latest_version).program_content()
-        changed = Leaf(str(leaf["name"]), str(leaf["instructions"]), tuple(wire_of(leaf["demos"])))
         with refusing("$.leaf"):
-            state = with_leaf(content.state or wire_of(record.compiled_state or {}), changed)
+            state = with_leaf(content.state or wire_of(record.compiled_state or {}), edited_leaf(leaf))
             return _next(scene, record, content.with_state(state), "edited")
 
+    @internal
     @update
     def learn(
         scene: Scene,
@@ -308,6 +312,7 @@ class Program(Resource, table="programs"):
             for leaf in leaves_of(state)
         ]
 
+    @internal
     @update
     def note_state(scene: Scene, record: Program, *, state: dict[str, JsonValue]) -> Values:
         """Keep the state of its predictors as a worker has shown it."""

@@ -17,7 +17,7 @@ from dspash.resources.content.diff import ContentDiff, PredictorDiff, SettingDif
 from dspash.resources.content.disk import read_folder, write_folder
 from dspash.resources.content.errors import ContentError
 from dspash.resources.content.folder import ProgramFolder
-from dspash.resources.content.leaves import Leaf, leaves_of, with_leaf
+from dspash.resources.content.leaves import Leaf, edited_leaf, leaves_of, with_leaf
 
 __all__ = [
     "Content",
@@ -35,6 +35,7 @@ __all__ = [
     "canonical_text",
     "content_of",
     "diff_contents",
+    "edited_leaf",
     "hash_of",
     "json_of",
     "leaves_of",

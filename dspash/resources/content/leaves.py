@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 
 from dspash.resources.content.canonical import wire_of
 from dspash.resources.content.errors import ContentError
-from dspash.resources.content.reading import list_in, map_in
+from dspash.resources.content.reading import list_in, map_in, text_in
 
-__all__ = ["Leaf", "leaves_of", "with_leaf"]
+__all__ = ["Leaf", "edited_leaf", "leaves_of", "with_leaf"]
 
 _SIGNATURE: Final = "signature"
 
@@ -32,6 +32,12 @@ class Leaf:
 def leaves_of(state: Mapping[str, Any] | None) -> tuple[Leaf, ...]:
     """Every predictor of DSPy's `state`, in its order. Raises ContentError for a state that is none."""
     return tuple(_leaf(name, raw) for name, raw in (state or {}).items() if _is_predictor(raw))
+
+
+def edited_leaf(raw: Mapping[str, Any]) -> Leaf:
+    """A leaf as an edit gives it: `name`, `instructions` and `demos`. Raises ContentError."""
+    demos = [map_in(demo, f"$.demos[{index}]") for index, demo in enumerate(list_in(raw, "demos", "$"))]
+    return Leaf(text_in(raw, "name", "$"), text_in(raw, "instructions", "$"), tuple(wire_of(demos)))
 
 
 def with_leaf(state: Mapping[str, Any], leaf: Leaf) -> dict[str, Any]:
