@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,14 +69,15 @@ def install_outer() -> None:
     _do("seccomp", lambda: seccomp.install(seccomp.outer_program()))
 
 
-def enter_namespaces(plan: ConfinementPlan) -> None:
-    """Put this process into new namespaces, if the plan has that layer. It must have one thread.
+def enter_namespaces(plan: ConfinementPlan, *, network: bool = True) -> None:
+    """Put this process into new namespaces, if the plan has that layer. It must have one thread. Without `network`, it
+    was put into an empty network namespace that is its own.
 
     For the worker, where the zygote could fork it as the first process of a PID namespace. Else for a process between
     zygote and worker, whose next child is to be the worker. Raises ConfinementError.
     """
     if Layer.NAMESPACES in plan.layers:
-        _do(Layer.NAMESPACES, namespaces.enter_new)
+        _do(Layer.NAMESPACES, functools.partial(namespaces.enter_new, network=network))
 
 
 @dataclass(slots=True)

@@ -27,9 +27,7 @@ CLONE_NEWUSER: Final = 0x1000_0000
 CLONE_NEWPID: Final = 0x2000_0000
 CLONE_NEWNET: Final = 0x4000_0000
 
-_ALL_BUT_PIDS: Final = (
-    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
-)
+_ALWAYS_NEW: Final = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
 
 _PROCESS: Final = "/proc/self"
 _LIMITS: Final = "/proc/sys/user"
@@ -49,11 +47,11 @@ _CAUSES: Final = {
 }
 
 
-def enter_new() -> None:
+def enter_new(*, network: bool = True) -> None:
     """Put this process into new namespaces of every kind but time, which no program may leave for further ones.
 
-    The first process of a PID namespace stays in that; for another a new one begins with its next child. Ids stay what
-    they are: each maps to itself, no other to anything. The process has all capabilities in its new user namespace, and
+    The first process of a PID namespace stays in that; for another a new one begins with its next child. Without
+    `network`, it is in an empty network namespace already that it shares with nobody. Ids stay what they are: each maps to itself, no other to anything. The process has all capabilities in its new user namespace, and
     none outside. It must have one thread only.
 
     Raises OSError, with the likely cause in its text.
@@ -61,7 +59,9 @@ def enter_new() -> None:
     uid, gid = os.getuid(), os.getgid()
     kernel.prctl(_PR_SET_DUMPABLE, 1)  # else /proc/self belongs to root, and the maps cannot be written
     try:
-        kernel.unshare(_ALL_BUT_PIDS if os.getpid() == _FIRST else _ALL_BUT_PIDS | CLONE_NEWPID)
+        kernel.unshare(
+            _ALWAYS_NEW | (CLONE_NEWNET if network else 0) | (CLONE_NEWPID if os.getpid() != _FIRST else 0)
+        )
     except OSError as error:
         raise _explained(error) from None
     # The kernel's condition for mapping a group without privilege is that setgroups is denied.

@@ -46,6 +46,7 @@ def main() -> NoReturn:
     from dspash_worker.versions import find_versions
     from dspash_worker.zygote.brood import Brood
     from dspash_worker.zygote.control import Control
+    from dspash_worker.zygote.heap import collapse
     from dspash_worker.zygote.home import Home, may_leave
     from dspash_worker.zygote.lineage import adopt_orphans
     from dspash_worker.zygote.zygote import serve
@@ -63,6 +64,7 @@ def main() -> NoReturn:
         install_outer()
     gc.collect()
     gc.freeze()  # what exists now is in every fork: a collector that touched it would copy it
+    collapse()
     adopt_orphans()
     home = Home() if given.nests or (given.sandbox and may_leave()) else None
     nests, problems = _open_nests(home) if given.nests and home is not None else (None, ())

@@ -18,6 +18,7 @@ from dspash_worker.confinement.landlock import Rules
 from dspash_worker.zygote.control import Control
 from dspash_worker.zygote.home import Home
 from dspash_worker.zygote.nest import Nest, Nests
+from dspash_worker.zygote.networks import Networks
 from dspash_worker.zygote.newborn import Newborn, become_worker
 from dspash_worker.zygote.shedding import shed
 from dspash_worker.zygote.trade import Serve
@@ -37,6 +38,7 @@ class _Lodging:
 
     nest: Nest | None = None
     scratch: Path | None = None
+    network: int | None = None
     leads_group: bool = False
 
 
@@ -56,6 +58,7 @@ class Brood:
     _go_betweens: dict[int, int] = field(default_factory=dict[int, int], init=False)  # with the Spawn's id
     _apart: int = field(default=0, init=False)  # workers alive whose go-betweens have ended
 
+    _networks: Networks = field(default_factory=Networks, init=False)
     _rules: dict[_Kind, Rules | None] = field(default_factory=dict["_Kind", "Rules | None"], init=False)
     _had_go_betweens: bool = field(default=False, init=False)
 
@@ -88,6 +91,8 @@ class Brood:
             lodging = self._lodgings.pop(pid)
             if lodging.nest is not None:
                 lodging.nest.end()
+            if lodging.network is not None:
+                self._networks.give_back(lodging.network)
             self.control.send(ended)
             if lodging.scratch is not None:
                 _remove(lodging.scratch)
@@ -127,8 +132,17 @@ class Brood:
             elif self.home is None:
                 self._fork_apart(spawn.id, newborn)
             else:
-                with self.home.outside():
-                    self._fork_here(spawn.id, newborn, _Lodging(scratch=scratch))
+                self._fork_outside(self.home, spawn.id, newborn, scratch)
+
+    def _fork_outside(self, home: Home, spawn_id: int, newborn: Newborn, scratch: Path | None) -> None:
+        lodging = _Lodging(scratch=scratch, network=(network := self._networks.enter()))
+        try:
+            with home.outside():
+                self._fork_here(spawn_id, replace(newborn, has_network=True), lodging)
+        except OSError:
+            if lodging not in self._lodgings.values():  # else somebody lives there who could not be told of
+                self._networks.give_back(network)
+            raise
 
     def _rules_for(self, plan: ConfinementPlan) -> Rules | None:
         """What Landlock is to leave the worker; the paths are opened once for all that may see the same."""

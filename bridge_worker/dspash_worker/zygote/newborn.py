@@ -40,6 +40,7 @@ class Newborn:
     mark: str = ""
     nest: Nest | None = None
     rules: Rules | None = None
+    has_network: bool = False  # whether it is in an empty network namespace of its own
 
     @property
     def is_trusted(self) -> bool:
@@ -57,7 +58,7 @@ def become_worker(newborn: Newborn) -> NoReturn:
             pipes = _settle_in_trust(newborn)
         else:
             if os.getpid() == _FIRST:  # of its PID namespace; the others are still to be made
-                enter_namespaces(newborn.plan)
+                enter_namespaces(newborn.plan, network=not newborn.has_network)
             layers = confine(
                 newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules
             ).layers

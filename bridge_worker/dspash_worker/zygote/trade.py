@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import select
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dspash_worker.exit import ExitCode
 from dspash_worker.options import Options
 from dspash_worker.stdio import Pipes
+
+if TYPE_CHECKING:
+    from dspash_worker.domain import Domain, Workbench
 
 __all__ = ["Serve", "Trade", "learn"]
 
@@ -44,10 +48,14 @@ def _learn_programs() -> Serve:
     domain = load_dspy()
     from dspash_worker.allocation import keep_large_blocks
     from dspash_worker.worker import run
+    from dspash_worker.zygote.rehearsing import rehearse
     from dspash_worker.zygote.warming import warm
 
     warm()
     keep_large_blocks()
+    workbench = domain.open(True)  # noqa: FBT003 - of a full session
+    rehearse(domain, workbench)
+    domain = _with_workbench(domain, workbench)
 
     def serve(pipes: Pipes, options: Options, layers: Collection[str]) -> ExitCode:
         if not layers and _is_left_alone(pipes):
@@ -55,6 +63,13 @@ def _learn_programs() -> Serve:
         return run(pipes, options, domain, layers=layers)
 
     return serve
+
+
+def _with_workbench(domain: Domain, workbench: Workbench) -> Domain:
+    """Return the domain with this workbench for full sessions. To open one takes 1 ms in a fork, most of it to copy what it
+    touches. The thread that forks is the one to which DSPy's settings then belong in the fork, too.
+    """
+    return replace(domain, open=lambda full: workbench if full else domain.open(full))
 
 
 def _is_left_alone(pipes: Pipes) -> bool:
