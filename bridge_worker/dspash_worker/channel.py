@@ -65,11 +65,13 @@ class Channel:
         session: Session,
         *,
         write_deadline_s: float = WRITE_DEADLINE_S,
+        expects_requests: bool = True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipes = pipes
         self._session = session
         self._write_deadline_s = write_deadline_s
+        self._expects_requests = expects_requests
         self._now = now
         self._writer = Writer(pipes.writing, on_backlog=self._wake_reader, now=now)
         self._host_gone = False
@@ -162,7 +164,9 @@ class Channel:
         # Without interest in writing, the pipe still tells that nobody holds its other end: a host whose end was
         # inherited by some child of its own never closes it.
         poller.register(writing, 0)
-        reader = self._reader = Reader(reading, self._session, receive, now=self._now)
+        reader = self._reader = Reader(
+            reading, self._session, receive, expects_requests=self._expects_requests, now=self._now
+        )
         drains = False
         while (ending := self._find_ending()) is None:
             if bool(self._writer.waiting_bytes) is not drains:
@@ -184,7 +188,7 @@ class Channel:
 
     def lead(self, is_over: Callable[[], object], *, own: int = 0) -> None:
         """Read in this thread for a moment, at most until `is_over`, if nobody else does. See Reader.lead."""
-        if not CAN_LEAD or self.forked or self._reader is None:
+        if not CAN_LEAD or self.forked or self._reader is None or not (own or self._expects_requests):
             return
         self._reader.lead(is_over, self, own=own)
         if self._reader.end is not None:

@@ -51,12 +51,15 @@ class Reader:
         session: Session,
         receive: Callable[[Received], None],
         *,
+        expects_requests: bool = True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`expects_requests`: whether the host's next request may come so soon that looking for it pays."""
         self.end: StreamEnd | None = None
         self._descriptor = descriptor
         self._session = session
         self._receive = receive
+        self._expects_requests = expects_requests
         self._now = now
         self._reading = threading.Lock()  # held by the one thread that takes messages in
         self._spinning = Spinning()
@@ -76,7 +79,12 @@ class Reader:
                     self._now() + LEAD_S
                 )  # a host that never pauses must not keep answers from being written
                 self._take_in()
-                while not self._session.owed and self._now() < until and self._look_again(_never):
+                while (
+                    self._expects_requests
+                    and not self._session.owed
+                    and self._now() < until
+                    and self._look_again(_never)
+                ):
                     continue  # a host that waits for each answer sends its next request now
             finally:
                 self._reading.release()

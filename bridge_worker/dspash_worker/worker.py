@@ -57,7 +57,8 @@ def run(
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     signal.signal(signal.SIGINT, _leave_to_host)
     session = Session(Role.WORKER, max_frame=options.max_frame)
-    channel = Channel(pipes, session, write_deadline_s=options.write_deadline_s)
+    # One that is confined serves one call, or one now and then: it need not look for the next.
+    channel = Channel(pipes, session, write_deadline_s=options.write_deadline_s, expects_requests=not layers)
     os.register_at_fork(after_in_child=channel.disown)
     asks = ReverseRequests(channel)
     timers = Timers()

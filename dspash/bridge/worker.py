@@ -346,7 +346,7 @@ class Worker:
             request_id = self._intake.pending.add(call)
             if request_id is None:
                 return False
-            frame = self._session.send(Request(request_id, call.command, call.args, call.remaining_ms()))
+            frame = self._session.send(Request(request_id, call.command, call.args, self._told_ms(call)))
             call.account.open()
             call.reach(Progress.SENT)
             self._channel.write(told + frame if told else frame, wait_until=call.deadline if wait else None)
@@ -360,6 +360,12 @@ class Worker:
             call.progress = Progress.NOT_SENT
             return False
         return True
+
+    def _told_ms(self, call: Call) -> int | None:
+        """The time that a call has, as its worker is told. One that is not trusted is ended at the deadline, whatever it
+        knows: to keep the time itself would only take it a thread.
+        """
+        return call.remaining_ms() if self.budget is None else None
 
     def _refuse(self, call: Call, error: Exception) -> bool:
         call.fail(error)
