@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from dspash.bridge.descendants import end_marked
+from dspash.bridge.gauge import read_kernel
 from dspash.supervision import (
     Exited,
     ReapedElsewhere,
@@ -164,7 +164,7 @@ class ForkedProcess:
 
 def _pid_of(pidfd: int) -> int:
     """The number that this process knows it by; 0 when it has been reaped already."""
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text(encoding="ascii").splitlines():
+    for line in read_kernel(f"/proc/self/fdinfo/{pidfd}").splitlines():
         if line.startswith("Pid:"):
             return max(0, int(line.split()[1]))
     return 0

@@ -12,6 +12,7 @@ be another worker's after its Ended.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
@@ -49,6 +50,8 @@ MAX_DATAGRAM: Final = 64 * 1024
 MAX_DESCRIPTORS: Final = 4
 """Most descriptors beside a datagram; more are closed unread."""
 
+_MOST_PLANS: Final = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
@@ -64,7 +67,7 @@ class Spawn:
 
     def to_map(self) -> WireMap:
         """The wire form."""
-        return {"do": "spawn", "id": self.id, "plan": self.plan.to_map(), "mark": self.mark}
+        return {"do": "spawn", "id": self.id, "plan": _pack(self.plan), "mark": self.mark}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +180,26 @@ def _read(datagram: bytes, key: str, readers: dict[str, Callable[[Fields], _M]])
 
 
 def _read_spawn(fields: Fields) -> Spawn:
-    plan = ConfinementPlan.from_fields(fields.map("plan"))
+    plan = _unpack(fields.blob("plan"))
     return Spawn(fields.count("id"), plan, fields.text("mark"))
+
+
+# The same few plans are for thousands of births: each is checked, written and read once, and sent in its own encoding.
+
+
+@functools.lru_cache(_MOST_PLANS)
+def _pack(plan: ConfinementPlan) -> bytes:
+    return encode(plan.to_map(), Codec.MSGPACK)
+
+
+@functools.lru_cache(_MOST_PLANS)
+def _unpack(packed: bytes) -> ConfinementPlan:
+    """Raises InvalidPayloadError with a path that begins at the Spawn."""
+    try:
+        raw = decode(packed)
+    except InvalidPayloadError as error:
+        raise InvalidPayloadError("$.plan", error.problem) from None
+    return ConfinementPlan.from_fields(Fields(raw, "$.plan"))
 
 
 def _read_quit(_fields: Fields) -> Quit:

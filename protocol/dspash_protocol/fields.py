@@ -76,6 +76,13 @@ class Fields:
             raise self._mistyped(name, value, "true or false")
         return value
 
+    def blob(self, name: str) -> bytes:
+        """Bytes."""
+        value = self._raw.get(name)
+        if not isinstance(value, bytes):
+            raise self._mistyped(name, value, "bytes")
+        return value
+
     def map(self, name: str) -> Fields:
         """The fields of a map inside."""
         value = self._raw.get(name)

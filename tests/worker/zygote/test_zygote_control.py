@@ -50,7 +50,7 @@ def test_what_makes_no_sense_is_refused_and_survived(zygote: ZygoteHost) -> None
         stillborn, _ = zygote.hear(Stillborn)
         assert stillborn.id == 7
         assert told in stillborn.problem
-    zygote.say(encode({**SPAWN, "plan": {"tier": 3}}, Codec.MSGPACK), *pair)
+    zygote.say(encode({**SPAWN, "plan": encode({"tier": 3}, Codec.MSGPACK)}, Codec.MSGPACK), *pair)
     assert zygote.hear(Stillborn)[0] == Stillborn(7, "$.plan.tier: must be text, is 3")
     zygote.say(encode({**SPAWN, "mark": "x" * MAX_DATAGRAM}, Codec.MSGPACK), *pair)  # cut off, so nobody's
     fork = zygote.spawn(IN_GROUP).greet()
