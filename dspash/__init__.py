@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     )
     from dspash.interpreter import FinalOutput, Interpreter
     from dspash.sandbox import Limits
+    from dspash.signatures import Input, Output, Signature
     from dspash.usage import Isolation, Usage
     from dspash_protocol import Progress
 
@@ -92,6 +93,7 @@ __all__ = [
     "FinalOutput",
     "ForbiddenError",
     "FrameTooLargeError",
+    "Input",
     "InternalWorkerError",
     "Interpreter",
     "InvalidInputError",
@@ -103,6 +105,7 @@ __all__ = [
     "Metric",
     "Module",
     "NotFoundError",
+    "Output",
     "OverloadedError",
     "Prediction",
     "Problem",
@@ -116,6 +119,7 @@ __all__ = [
     "SandboxStatus",
     "SandboxUnavailableError",
     "SandboxWords",
+    "Signature",
     "StoreBusyError",
     "StoreError",
     "StoreVersionError",
@@ -143,6 +147,7 @@ _HOMES: Final = {
     "dspash.interpreter": ["FinalOutput", "Interpreter"],
     "dspash.usage": ["Isolation", "Usage"],
     "dspash.sandbox": ["Limits"],
+    "dspash.signatures": ["Input", "Output", "Signature"],
     "dspash_protocol": ["Progress"],
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
