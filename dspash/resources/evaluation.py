@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 from dspash.resources.comparison import compare_scores
 from dspash.resources.conductor import RUN_TRANSITIONS, conduct
 from dspash.resources.content import hash_of, wire_of
-from dspash.resources.examples import Examples, examples_of
+from dspash.resources.examples import ExampleSource, examples_from
 from dspash.resources.kernel import (
     Attribute,
     BelongsTo,
@@ -119,11 +119,11 @@ class Evaluation(Resource, table="evaluations"):
         program: str | None = None,
         version: int | None = None,
         module: str | None = None,
-        devset: Examples,
+        devset: ExampleSource,
         metric: JsonValue = "exact_match",
     ) -> Values:
         """Plan an evaluation, for `run` to carry out: of a program's live version, the newest, or `version`; or a module."""
-        examples = examples_of(devset, "$.devset")
+        examples = examples_from(scene, devset, "$.devset")
         return {
             **find_subject(scene, program, version, module, newest=False).to_values(),
             "metric": metric,

@@ -6,12 +6,17 @@ from typing import Any, TypeAlias
 
 from pydantic import JsonValue
 
+from dspash.errors import NotFoundError
+from dspash.resources.kernel import Scene
 from dspash.resources.refusal import refused
 
-__all__ = ["Examples", "examples_of"]
+__all__ = ["ExampleSource", "Examples", "examples_from", "examples_of"]
 
 Examples: TypeAlias = list[dict[str, JsonValue]]
 """Maps of inputs and expected outputs."""
+
+ExampleSource: TypeAlias = Examples | str
+"""Examples, or the name of a dataset that has them: all of it (`hotpotqa`), or one of its sets (`hotpotqa/train`)."""
 
 
 def examples_of(given: Examples, path: str) -> list[Any]:
@@ -19,3 +24,20 @@ def examples_of(given: Examples, path: str) -> list[Any]:
     if not given:
         raise refused(path, "has no examples")
     return list(given)
+
+
+def examples_from(scene: Scene, given: ExampleSource, path: str) -> list[Any]:
+    """The same from either source. Raises InvalidInputError, and NotFoundError for a dataset that is not there."""
+    if not isinstance(given, str):
+        return examples_of(given, path)
+    from dspash.resources.dataset import Dataset
+
+    datasets = scene.of(Dataset)
+    name, split = given, None
+    try:
+        datasets.get(name)
+    except NotFoundError:
+        name, slash, split = given.rpartition("/")
+        if not slash:
+            raise
+    return examples_of(datasets.rows(name, split=split), path)

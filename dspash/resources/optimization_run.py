@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 
 from dspash.resources.conductor import RUN_TRANSITIONS, conduct
 from dspash.resources.content import json_of, wire_of
-from dspash.resources.examples import Examples, examples_of
+from dspash.resources.examples import ExampleSource, examples_from
 from dspash.resources.kernel import (
     Attribute,
     BelongsTo,
@@ -112,8 +112,8 @@ class OptimizationRun(Resource, table="optimization_runs"):
         version: int | None = None,
         module: str | None = None,
         optimizer: str = "bootstrap_fewshot",
-        trainset: Examples,
-        valset: Examples | None = None,
+        trainset: ExampleSource,
+        valset: ExampleSource | None = None,
         metric: JsonValue = "exact_match",
         config: dict[str, JsonValue] | None = None,
         seed: int = 0,
@@ -121,7 +121,7 @@ class OptimizationRun(Resource, table="optimization_runs"):
         """Plan a run, for `start` to carry out: of a program's newest version, or `version`, or of a module.
 
         `optimizer` is one of DSPy's, or the name of an Optimizer, whose configuration `config` adds to; examples are maps of
-        inputs and expected outputs.
+        inputs and expected outputs, or the name of a dataset (`hotpotqa/train`).
         """
         from dspash.resources.optimizer import optimizer_named
 
@@ -132,8 +132,8 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "optimizer": optimizer if known is None else known.type,
             "config": {**(known.config if known is not None else {}), **(config or {})},
             "seed": seed,
-            "trainset": examples_of(trainset, "$.trainset"),
-            "valset": None if valset is None else examples_of(valset, "$.valset"),
+            "trainset": examples_from(scene, trainset, "$.trainset"),
+            "valset": None if valset is None else examples_from(scene, valset, "$.valset"),
             "metric": metric,
             "metric_name": metric_name(metric),
         }

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, JsonValue
 
 from dspash.resources import optimization_run
-from dspash.resources.examples import Examples
+from dspash.resources.examples import ExampleSource
 from dspash.resources.kernel import (
     Attribute,
     HasMany,
@@ -81,9 +81,9 @@ class Optimizer(Resource, table="optimizers"):
         record: Optimizer,
         *,
         program: str,
-        trainset: Examples,
+        trainset: ExampleSource,
         metric: JsonValue = "exact_match",
-        valset: Examples | None = None,
+        valset: ExampleSource | None = None,
         kwargs: dict[str, JsonValue] | None = None,
         seed: int = 0,
     ) -> optimization_run.OptimizationRun:

@@ -23,7 +23,7 @@ from dspash.resources.content import (
     with_leaf,
     write_folder,
 )
-from dspash.resources.examples import Examples
+from dspash.resources.examples import ExampleSource
 from dspash.resources.kernel import (
     Action,
     ActionKind,
@@ -375,17 +375,18 @@ class Program(Resource, table="programs"):
         scene: Scene,
         record: Program,
         *,
-        trainset: Examples,
+        trainset: ExampleSource,
         metric: JsonValue = "exact_match",
         optimizer: str = "bootstrap_fewshot",
-        valset: Examples | None = None,
+        valset: ExampleSource | None = None,
         config: dict[str, JsonValue] | None = None,
         seed: int = 0,
         version: int | None = None,
     ) -> optimization_run.OptimizationRun:
         """Have an optimizer improve it, and keep what that makes as a new version.
 
-        `optimizer` is one of DSPy's, or the name of an Optimizer; `trainset` a list of maps of inputs and expected outputs.
+        `optimizer` is one of DSPy's, or the name of an Optimizer; `trainset` a list of maps of inputs and expected outputs,
+        or the name of a dataset (`hotpotqa/train`).
         It improves the newest version, or `version`. Returns the run, completed.
         """
         if record.status == "archived":
@@ -408,7 +409,7 @@ class Program(Resource, table="programs"):
         scene: Scene,
         record: Program,
         *,
-        devset: Examples,
+        devset: ExampleSource,
         metric: JsonValue = "exact_match",
         version: int | None = None,
     ) -> evaluation.Evaluation:
