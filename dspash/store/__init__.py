@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from dspash.store.address import Address, default_path
     from dspash.store.group_writer import GroupWriter
     from dspash.store.migrating import MigrationStatus
-    from dspash.store.store import Store
+    from dspash.store.store import Store, Vacuumed
 
-__all__ = ["Address", "GroupWriter", "MigrationStatus", "Store", "default_path"]
+__all__ = ["Address", "GroupWriter", "MigrationStatus", "Store", "Vacuumed", "default_path"]
 
 _HOME_OF: Final = {
     "Address": "address",
@@ -19,6 +19,7 @@ _HOME_OF: Final = {
     "GroupWriter": "group_writer",
     "MigrationStatus": "migrating",
     "Store": "store",
+    "Vacuumed": "store",
 }
 
 

@@ -12,10 +12,14 @@ from dspash.errors import StoreError
 from dspash.store.address import Address
 from dspash.store.json_text import encode_json
 
-__all__ = ["WRITING", "make_engine"]
+__all__ = ["BEGIN", "NOT_AT_ALL", "READ", "WRITE", "make_engine"]
 
-WRITING: Final = "dspash_writing"
-"""The execution option of connections that will write."""
+BEGIN: Final = "dspash_begin"
+"""The execution option that says how SQLite begins a connection's transactions: see READ, WRITE and NOT_AT_ALL."""
+
+READ: Final = "BEGIN"
+WRITE: Final = "BEGIN IMMEDIATE"  # one that reads first and asks to write later may be refused, however long it would wait
+NOT_AT_ALL: Final = ""
 
 POOL_SIZE: Final = 8  # connections kept open
 POOL_OVERFLOW: Final = 24  # more that are opened when all are in use, and closed afterwards
@@ -70,6 +74,5 @@ def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    # A transaction that reads first and asks to write later may be refused at once, however long it would wait.
-    writing = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if begin := connection.get_execution_options().get(BEGIN, READ):
+        connection.exec_driver_sql(begin)

@@ -6,7 +6,9 @@ import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, Self
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -20,13 +22,22 @@ from dspash.errors import (
     StoreVersionError,
 )
 from dspash.store.address import Address
-from dspash.store.engine import WRITING, make_engine
+from dspash.store.engine import BEGIN, NOT_AT_ALL, WRITE, make_engine
 from dspash.store.migrating import Migrations, MigrationStatus
 
-__all__ = ["Store"]
+__all__ = ["Store", "Vacuumed"]
 
 BUSY_TIMEOUT_S: Final = 30.0
+_ONE_MOMENT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _BUSY_WORDS: Final = ("database is locked", "database table is locked", "lock timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuumed:
+    """What vacuuming did: the size of the database before and after, in bytes."""
+
+    before: int
+    after: int
 
 
 class Store:
@@ -47,6 +58,7 @@ class Store:
             threading.Lock()
         )  # SQLite's own waiting is by turns of luck; here it is first come, first served
         self._writer: int | None = None
+        self._reading: dict[str, Any] = {} if self.is_sqlite else _ONE_MOMENT
         self._open = True
 
     @classmethod
@@ -138,16 +150,20 @@ class Store:
         with (
             self._turn(),
             self._translating(),
-            self._engine.connect().execution_options(**{WRITING: True}) as connection,
+            self._engine.connect().execution_options(**{BEGIN: WRITE}) as connection,
             connection.begin(),
         ):
             yield connection
 
     @contextmanager
     def read(self) -> Generator[Connection]:
-        """A connection to read from; on SQLite everything it sees is of one moment. Writers are not held up."""
+        """A connection to read from; everything it sees is of one moment. Writers are not held up."""
         self._require_open()
-        with self._translating(), self._engine.connect() as connection, connection.begin():
+        with (
+            self._translating(),
+            self._engine.connect().execution_options(**self._reading) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     def status(self) -> MigrationStatus:
@@ -159,6 +175,33 @@ class Store:
         """Bring the tables to the newest revision, or to `to`; nothing changes when a step fails."""
         with self.transaction() as connection:
             return self._migrations.upgrade(connection, str(self._address), to=to)
+
+    def vacuum(self) -> Vacuumed:
+        """Give back the room of what was deleted, and renew what the planner knows of the tables.
+
+        On SQLite nobody else can write meanwhile, and the disk needs room for a second copy.
+        """
+        self._require_open()
+        outside: dict[str, Any] = {BEGIN: NOT_AT_ALL} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        with (
+            self._turn(),
+            self._translating(),
+            self._engine.connect().execution_options(**outside) as connection,
+        ):
+            before = self._size(connection)
+            if self.is_sqlite:
+                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("ANALYZE")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.exec_driver_sql("VACUUM ANALYZE")
+            return Vacuumed(before, self._size(connection))
+
+    def _size(self, connection: Connection) -> int:
+        if self._address.path is None:
+            return connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
+        files = (self._address.path, Path(f"{self._address.path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """Close all connections. Transactions that are open in other threads fail."""

@@ -168,6 +168,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
+def test_vacuuming_gives_back_the_room_of_what_is_gone(store: Store) -> None:
+    scene = scene_of(store)
+    made = [
+        scene.of(Signature).create(name=f"s{index}", inputs=[], outputs=["a"], docstring="x" * 20_000)
+        for index in range(100)
+    ]
+    for record in made:
+        scene.of(Signature).destroy(record)
+    done = store.vacuum()
+    assert done.after < done.before or not store.is_sqlite
+    assert done.after > 0
+    assert scene.of(Signature).count() == 0
+
+
 def test_a_closed_store_says_so(store: Store) -> None:
     store.close()
     for act in (store.read, store.transaction):

@@ -107,8 +107,6 @@ def test_two_processes_and_this_one_write_to_the_same_database_and_read_each_oth
 def test_a_reader_sees_one_moment_while_others_write(store: Store) -> None:
     scene = scene_of(store)
     scene.of(Signature).create(name="one", inputs=[], outputs=["b"])
-    if not store.is_sqlite:
-        return  # PostgreSQL reads each statement of its own moment
     count = select(func.count()).select_from(SIGNATURES)
     with store.read() as connection:
         assert connection.execute(count).scalar() == 1

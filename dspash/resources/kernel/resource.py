@@ -53,6 +53,8 @@ class Resource(BaseModel):
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
         protected_namespaces=(),
         ignored_types=(Action, Relation, StateMachine),
     )

@@ -123,6 +123,12 @@ class StoredScene:
             with self.store.read() as connection:
                 yield connection
 
+    @contextmanager
+    def snapshot(self) -> Generator[StoredScene]:
+        """A scene to read from, in which all that is read is of one moment."""
+        with self.reading() as connection:
+            yield self._with(self.context, connection)
+
     @property
     def connection(self) -> Connection:
         """The transaction's connection. Raises RuntimeError outside of one."""

@@ -44,15 +44,23 @@ class Writer(Generic[R]):
             {**defaults, **values, "tenant_id": self._scene.context.tenant, "updated_at": now, "version": 1}
         )
 
-    def insert(self, made: Sequence[tuple[R, dict[str, Any]]], action: str) -> None:
-        """Write new records, as `make` made them, and their audit entries."""
+    def adopt(self, values: Mapping[str, Any]) -> tuple[R, dict[str, Any]]:
+        """A record of this tenant with all its values, from a store that had it before, and its row.
+
+        Nothing is written. Raises InvalidInputError with every problem.
+        """
+        return self._checked({**values, "tenant_id": self._scene.context.tenant})
+
+    def insert(self, made: Sequence[tuple[R, dict[str, Any]]], action: str | None) -> None:
+        """Write new records, as `make` or `adopt` made them, and the audit entries of `action`, if it is one."""
         rows = [row for _, row in made]
         self._require_referents(rows)
         try:
             self._scene.connection.execute(insert(self._table), rows)
         except IntegrityError as error:
             raise self._conflict(error) from None
-        self._audit(action, [({}, row) for row in rows])
+        if action is not None:
+            self._audit(action, [({}, row) for row in rows])
 
     def change(self, record: R, values: Mapping[str, Any], action: str) -> R:
         """Write what differs from `record`, and its audit entry. Raises ConflictError when it has changed meanwhile."""
