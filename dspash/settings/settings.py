@@ -29,13 +29,15 @@ def _folders(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """What `dspash.toml` may say; the variable `DSPASH_` and the key in capitals says the same, and wins.
+    """What `dspash.toml` may say; the variable `DSPASH_` and the key in capitals says the same, and wins; an empty variable is none.
 
     Keys of providers are not among them: `dspash.toml` is a file to be committed. The gateway reads those from the
     variables that the providers' own tools use, such as OPENAI_API_KEY.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     database_url: Annotated[
         str | None,

@@ -158,7 +158,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
         ("DSPASH_WORKRS", "3", "did you mean DSPASH_WORKERS?"),
         ("DSPASH_NONSENSE_XYZ", "3", "unset it"),
         ("DSPASH_WORKERS", "many", "valid integer"),
-        ("DSPASH_LM", "", "at least 1 character"),
+        ("DSPASH_TIMEOUT_S", "0", "greater than 0"),
     ],
 )
 def test_a_wrong_variable_is_named(
@@ -170,6 +170,14 @@ def test_a_wrong_variable_is_named(
         load_settings(folder=tmp_path)
 
     assert caught.value.path == name
+
+
+def test_an_empty_variable_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DSPASH_LM", "")
+
+    loaded = load_settings(folder=tmp_path)
+
+    assert (loaded.values.lm, str(loaded.origins["lm"])) == ("offline", "default")
 
 
 def test_a_wrong_value_is_not_repeated_in_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
