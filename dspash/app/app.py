@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, Self, TypeVar, Unpack
 
 from dspash.app.answers import read_prediction, read_token
@@ -40,7 +41,7 @@ class App(Collections):
     block, or `close`, stops the workers and leaves nothing behind.
 
     What it makes and does is kept: `app.programs`, `app.modules`, `app.runs` … are the collections of those records; see
-    Collections.
+    Collections. `app.metrics` tells how often and how well something ran; see Monitoring.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class App(Collections):
         sandbox: Tier = Tier.STRICT,
         limits: Limits | None = None,
         database: str | os.PathLike[str] | None = None,
+        traces: bool = True,
     ) -> None:
         parts = assemble(
             self,
@@ -61,6 +63,7 @@ class App(Collections):
             sandbox=sandbox,
             limits=limits or Limits(),
             database=database,
+            traces=traces,
         )
         self.gateway = parts.gateway
         self._bridge = parts.bridge
@@ -72,6 +75,9 @@ class App(Collections):
         self._records = parts.records
         self._registrar = parts.registrar
         self._loader = parts.loader
+        self._subjects = parts.subjects
+        self._recorder = parts.recorder
+        self.metrics = parts.monitoring.metrics
         self.runtime: Runtime = parts.runtime
 
     def __repr__(self) -> str:
@@ -87,6 +93,8 @@ class App(Collections):
         """Fail what is still open with ClosedError and stop everything, within some seconds. Idempotent."""
         self._bridge.close()
         self._interpreters.end_all()
+        if self._recorder is not None:
+            self._recorder.close()
         self._registrar.close()
         self._records.close()
 
@@ -247,7 +255,8 @@ class App(Collections):
     ) -> Prediction:
         """Run once and wait. `inputs` has exactly the signature's input fields. Raises a DspashError."""
         command, args = runnable.request(inputs)
-        call = self._caller.submit(command, args, timeout_s=timeout_s, owner=runnable.id)
+        subject = partial(self._subjects.of, runnable)
+        call = self._caller.submit(command, args, timeout_s=timeout_s, owner=runnable.id, subject=subject)
         return read_prediction(call, call.wait())
 
     async def arun(
@@ -255,7 +264,10 @@ class App(Collections):
     ) -> Prediction:
         """The same, awaited. Cancelling the task cancels the call."""
         command, args = runnable.request(inputs)
-        call = await self._caller.begin(command, args, timeout_s=timeout_s, owner=runnable.id)
+        subject = partial(self._subjects.of, runnable)
+        call = await self._caller.begin(
+            command, args, timeout_s=timeout_s, owner=runnable.id, subject=subject
+        )
         return read_prediction(call, await asyncio.wrap_future(call.future))
 
     def stream(
@@ -278,6 +290,7 @@ class App(Collections):
             timeout_s=timeout_s,
             owner=runnable.id,
             on_event=stream.take,
+            subject=partial(self._subjects.of, runnable),
             wait=wait,
         )
         return stream.follow(call)

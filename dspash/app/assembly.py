@@ -13,18 +13,21 @@ from dspash.app.jobs import Jobs
 from dspash.app.loader import Loader
 from dspash.app.metrics import HostMetrics
 from dspash.app.models import Models
+from dspash.app.monitoring import Monitoring
 from dspash.app.plan import Planner
 from dspash.app.records import Records
 from dspash.app.registrar import Registrar
 from dspash.app.runtime import AppRuntime
 from dspash.app.sandbox_choice import SandboxDefaults
 from dspash.app.sandboxing import Sandboxing
+from dspash.app.subjects import Subjects
 from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge, BridgeOptions
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
 from dspash.interpreter.foundry import shared_foundry
 from dspash.interpreter.lent import LentInterpreters
+from dspash.resources.tracing.recorder import Recorder
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, ReverseCommand
 
@@ -52,6 +55,9 @@ class Parts:
     records: Records
     registrar: Registrar
     loader: Loader
+    subjects: Subjects
+    recorder: Recorder | None
+    monitoring: Monitoring
 
 
 def assemble(
@@ -63,6 +69,7 @@ def assemble(
     sandbox: Tier,
     limits: Limits,
     database: str | os.PathLike[str] | None,
+    traces: bool,
 ) -> Parts:
     """Make the parts of `app`. Raises UnsupportedModelError for a model that nobody serves, and what Bridge raises."""
     toolbox, metrics = Toolbox(), HostMetrics()
@@ -103,6 +110,9 @@ def assemble(
     runtime = AppRuntime(app, builder, planner, jobs)
     records = Records(database, runtime)
     registrar = Registrar(records, runtime, defaults)
+    subjects = Subjects(records, registrar)
+    recorder = Recorder(records.scene) if traces and records.are_kept else None
+    caller.recorder = recorder
     return Parts(
         gateway=gateway,
         interpreters=interpreters,
@@ -116,4 +126,7 @@ def assemble(
         records=records,
         registrar=registrar,
         loader=Loader(records, registrar, builder),
+        subjects=subjects,
+        recorder=recorder,
+        monitoring=Monitoring(records, recorder, subjects),
     )

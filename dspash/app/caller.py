@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from dspash.app.call_trace import CallTrace, is_traced
 from dspash.app.sandboxing import Sandboxing
 from dspash.bridge import Bridge, Call, CallOptions
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.errors import OverloadedError
 from dspash.supervision.validation import require_period
 from dspash_protocol import Command, Event
+
+if TYPE_CHECKING:
+    from dspash.resources.tracing import Recorder, Subject
 
 __all__ = ["Caller"]
 
@@ -37,12 +41,16 @@ _RUNS: Final = frozenset(map(str, (Command.FORWARD, Command.EXECUTE)))
 
 
 class Caller:
-    """Knows how a call is made that says nothing more, and where what it is about is kept."""
+    """Knows how a call is made that says nothing more, and where what it is about is kept.
+
+    While it has a `recorder`, every run is traced and recorded.
+    """
 
     def __init__(self, bridge: Bridge, sandboxing: Sandboxing, *, timeout_s: float) -> None:
         self._bridge = bridge
         self._sandboxing = sandboxing
         self._options = CallOptions(timeout_s)
+        self.recorder: Recorder | None = None
 
     def __repr__(self) -> str:
         return f"<Caller {self._options.timeout_s:g} s>"
@@ -57,14 +65,22 @@ class Caller:
         owner: str | None = None,
         on_event: Callable[[Event], None] | None = None,
         sandbox: Sandboxed | None = None,
+        subject: Callable[[], Subject] | None = None,
         wait: bool = True,
     ) -> Call:
-        """Make a call; without `sandbox` it runs where what it names is kept. See Bridge.submit."""
+        """Make a call; without `sandbox` it runs where what it names is kept. See Bridge.submit.
+
+        `subject` tells, later, what is known of what it runs.
+        """
         command = str(command)  # an error that names it shows its text, not the member of an enumeration
         if sandbox is None and command in _ROUTED:
             sandbox = self._sandboxing.order_for(args)
         if sandbox is not None and command in _RUNS:
             args = {**args, "files": FILES}
+        trace = None
+        if self.recorder is not None and is_traced(command, args):
+            trace = CallTrace(self.recorder, args, on_event, subject)
+            args, on_event = {**args, "trace": True}, trace.take
         options = self._options
         if not (
             timeout_s is None and sticky is None and owner is None and on_event is None and sandbox is None
@@ -72,7 +88,10 @@ class Caller:
             limit_s = options.timeout_s if timeout_s is None else timeout_s
             require_period("timeout_s", limit_s)
             options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event, sandbox=sandbox)
-        return self._bridge.submit(command, args, options, wait=wait)
+        call = self._bridge.submit(command, args, options, wait=wait)
+        if trace is not None:
+            trace.follow(call)
+        return call
 
     async def begin(self, command: str, args: Mapping[str, Any], **options: Any) -> Call:
         """The same from an event loop, which goes on while a full queue is waited for."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dspash.resources.program import Program
     from dspash.resources.program_version import ProgramVersion
     from dspash.resources.signature import Signature
+    from dspash.resources.trace import Trace
+    from dspash.resources.tracing import Recorder
 
 __all__ = ["Collections"]
 
@@ -26,12 +28,13 @@ _SHORT: Final = {"runs": "optimization_runs", "versions": "program_versions"}
 class Collections:
     """`app.programs`, `app.modules` and so on: one Collection for each table of the domain.
 
-    What was defined before is written when they are asked for. Raises ConfigurationError where nothing is kept, and
+    What was defined and executed before is written when they are asked for. Raises ConfigurationError where nothing is kept, and
     StoreError where the database cannot be used.
     """
 
     _records: Records
     _registrar: Registrar
+    _recorder: Recorder | None
 
     if TYPE_CHECKING:
         audit_entries: Collection[AuditEntry]
@@ -45,6 +48,7 @@ class Collections:
         programs: Collection[Program]
         runs: Collection[OptimizationRun]
         signatures: Collection[Signature]
+        traces: Collection[Trace]
         versions: Collection[ProgramVersion]
     else:
 
@@ -61,4 +65,6 @@ class Collections:
                     f"an app has no {name!r}; its collections are {known}", name=name, obj=self
                 )
             self._registrar.settle()
+            if table == "traces" and self._recorder is not None:
+                self._recorder.flush()
             return self._records.collection(table)

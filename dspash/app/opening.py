@@ -30,6 +30,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     workers: int = 1,
     lm: str = OFFLINE,
     database: str | os.PathLike[str] | None = DEFAULT_DATABASE,
+    traces: bool = True,
     timeout_s: float = CALL_TIMEOUT_S,
     sandbox: str | Tier = Tier.STRICT,
     limits: Limits | None = None,
@@ -61,6 +62,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
     database: where programs, runs and evaluations are kept: a path or a URL. By default that of DSPASH_DATABASE_URL, or a
         file in the user's data folder; with None nothing is kept. It is opened when there is something to keep.
+    traces: keep every execution there, too, with what its modules, models and tools were given and have said.
     timeout_s: what a call gets unless it says otherwise.
     sandbox: the tier in which programs given as text run; limits: what one call of theirs may use.
     sandboxes: sandboxed calls that run at a time; spares: workers that are kept ready for more, of one kind.
@@ -125,6 +127,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         sandbox=read_tier("sandbox", sandbox),
         limits=read_limits("limits", limits),
         database=database,
+        traces=traces,
     )
 
 

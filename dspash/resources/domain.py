@@ -15,6 +15,7 @@ from dspash.resources.predictor import Predictor
 from dspash.resources.program import Program
 from dspash.resources.program_version import ProgramVersion
 from dspash.resources.signature import Signature
+from dspash.resources.trace import Trace
 
 __all__ = ["DOMAIN"]
 
@@ -31,5 +32,6 @@ DOMAIN: Final = Domain(
         EvaluationResult,
         Dataset,
         Example,
+        Trace,
     ]
 )
