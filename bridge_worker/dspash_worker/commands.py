@@ -10,6 +10,7 @@ from dspash_worker.call import Call
 from dspash_worker.configuring import configure
 from dspash_worker.evaluation import evaluate
 from dspash_worker.inspecting import inspect_history, list_definitions, stats
+from dspash_worker.judging import score
 from dspash_worker.modules import create_module
 from dspash_worker.optimization import optimize
 from dspash_worker.programs import create_program
@@ -37,6 +38,7 @@ HANDLERS: Final[Mapping[Command, Callable[[Workbench, Call], Any]]] = {
     Command.EXECUTE: execute,
     Command.OPTIMIZE: optimize,
     Command.EVALUATE: evaluate,
+    Command.SCORE: score,
     Command.DUMP_STATE: dump_state,
     Command.LOAD_STATE: load_state,
     Command.DELETE: _delete,

@@ -13,25 +13,19 @@ from dspash_protocol import FaultError, FaultKind, ReverseCommand
 from dspash_protocol.signature import closest
 from dspash_worker.current import current_call
 from dspash_worker.faults import of_program
+from dspash_worker.judge import Judge
 from dspash_worker.refusal import invalid, invalid_value, pick
 from dspash_worker.sampling import note_failure
-from dspash_worker.scoring import BUILT_IN, score_passage_match
+from dspash_worker.scoring import BUILT_IN, score_answer_in_passages, score_passage_match
 from dspash_worker.source import load_module
+from dspash_worker.verdict import Verdict
 from dspash_worker.wire_types import to_wire
 
-__all__ = ["METRIC_NAMES", "Metric", "Verdict", "read_metric", "read_reward"]
+__all__ = ["METRIC_NAMES", "Metric", "read_metric", "read_reward"]
 
 METRIC_NAMES: Final = (*BUILT_IN, "passage_match", "answer_passage_match")
 _PASSAGES: Final = ("passages", "context")
-_KEYS: Final = ("name", "field", "host", "source")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A score, higher being better, and what to learn from it, if anything was said."""
-
-    score: float
-    feedback: str | None = None
+_KINDS: Final = ("name", "host", "source", "judge")
 
 
 class Metric(Protocol):
@@ -48,20 +42,21 @@ class Metric(Protocol):
 
 
 def read_metric(raw: object, *, path: str = "$.metric") -> Metric:
-    """Return the metric that `raw` names: a built-in's name, `{name, field?}`, `{host: name}` or `{source: text}`.
-
-    Raises FaultError for anything else.
+    """Return the metric that `raw` is: a built-in's name, `{name, field?}`, `{host: name}`, `{source: text}` or
+    `{judge: instructions}`. Raises FaultError for anything else.
     """
     given = {"name": raw} if isinstance(raw, str) else raw
     if not isinstance(given, Mapping):
         raise invalid_value(path, "a metric's name or a map", raw)
-    kinds = [key for key in ("name", "host", "source") if given.get(key) is not None]
-    if len(kinds) != 1 or not given.keys() <= set(_KEYS):
-        raise invalid(path, "one of name, host and source is wanted, and field beside a name")
+    kinds = [key for key in _KINDS if given.get(key) is not None]
+    if len(kinds) != 1 or not given.keys() <= {*_KINDS, "field"}:
+        raise invalid(path, "one of name, host, source and judge is wanted, and field beside a name")
     if kinds == ["host"]:
         return _HostMetric(pick(given, "host", str, "text", path=path))
     if kinds == ["source"]:
         return _metric_of_source(pick(given, "source", str, "text", path=path), f"{path}.source")
+    if kinds == ["judge"]:
+        return Judge.of(pick(given, "judge", str, "instructions (text)", path=path))
     name = pick(given, "name", str, "text", path=path)
     if name not in METRIC_NAMES:
         near = closest(name, METRIC_NAMES)
@@ -122,9 +117,7 @@ class _AnswerInPassages:
         if passages is None:
             raise _cannot(f"neither prediction nor example has {' or '.join(_PASSAGES)}")
         expected = _get(example, field, "example")
-        return Verdict(
-            max((BUILT_IN["contains"](expected, passage) for passage in _items(passages)), default=0.0)
-        )
+        return Verdict(score_answer_in_passages(expected, _items(passages)))
 
 
 @dataclass(frozen=True, slots=True)

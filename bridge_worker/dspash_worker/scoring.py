@@ -6,10 +6,10 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-__all__ = ["BUILT_IN", "normalise", "score_passage_match"]
+__all__ = ["BUILT_IN", "normalise", "score_answer_in_passages", "score_passage_match"]
 
 _ARTICLES: Final = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
@@ -28,10 +28,13 @@ def _exact_match(expected: object, predicted: object) -> float:
 
 
 def _f1_score(expected: object, predicted: object) -> float:
-    """Return the harmonic mean of precision and recall over words, each counted as often as it occurs."""
+    """Return the harmonic mean of precision and recall over words, each counted as often as it occurs.
+
+    0 where there are no words on either side, as DSPy has it; SQuAD 2.0 gives that 1.
+    """
     wanted, found = normalise(expected).split(), normalise(predicted).split()
     if not wanted or not found:
-        return float(wanted == found)
+        return 0.0
     same = sum((Counter(wanted) & Counter(found)).values())
     return 2 * same / (len(wanted) + len(found))
 
@@ -72,6 +75,40 @@ def score_passage_match(gold: Iterable[Any], cited: Iterable[Any], passages: Ite
     named = {normalise(passage) for passage in cited}
     named |= {normalise(texts[index]) for index in cited if _is_index(index, len(texts))}
     return len(wanted & named) / len(wanted)
+
+
+def score_answer_in_passages(expected: object, passages: Iterable[Any]) -> float:
+    """Whether the expected answer, or one of several, stands in a passage as its words do in a row; as DSPy compares them."""
+    answers = [_tokens(one) for one in (expected if isinstance(expected, list | tuple) else [expected])]
+    return float(any(_stands_in(answer, _tokens(passage)) for passage in passages for answer in answers))
+
+
+def _tokens(text: object) -> list[str]:
+    return [token for word in normalise(text).split() for token in _tokens_of_word(word)]
+
+
+def _tokens_of_word(word: str) -> Iterator[str]:
+    """Runs of letters, digits and accents, and every other visible character by itself."""
+    if word.isascii() and word.isalnum():
+        yield word
+        return
+    run = ""
+    for character in word:
+        kind = unicodedata.category(character)[0]
+        if kind in "LNM":
+            run += character
+            continue
+        if run:
+            yield run
+            run = ""
+        if kind not in "ZC":
+            yield character
+    if run:
+        yield run
+
+
+def _stands_in(part: list[str], whole: list[str]) -> bool:
+    return any(whole[at : at + len(part)] == part for at in range(len(whole) - len(part) + 1))
 
 
 def _is_index(value: object, count: int) -> bool:

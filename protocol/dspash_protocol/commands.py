@@ -19,6 +19,7 @@ class Command(StrEnum):
     EXECUTE = "execute"
     OPTIMIZE = "optimize"
     EVALUATE = "evaluate"
+    SCORE = "score"
     DUMP_STATE = "dump_state"
     LOAD_STATE = "load_state"
     DELETE = "delete"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
 import dspy
+import dspy.evaluate.metrics as dspy_metrics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ CASES: list[tuple[str, Any, Any, float]] = [
     ("f1_score", "Paris", "Paris", 1.0),
     ("f1_score", "Paris", "it is in Paris", 0.4),
     ("f1_score", "Paris", "London", 0.0),
-    ("f1_score", "the", "a", 1.0),
+    ("f1_score", "the", "a", 0.0),
     ("f1_score", "", "Paris", 0.0),
     ("f1_score", "yes yes", "yes", 2 / 3),
     ("f1_score", ["red wine", "wine"], "wine", 1.0),
@@ -51,7 +53,8 @@ def test_scores_stay_between_0_and_1_and_agree_where_texts_do(expected: str, pre
     scores = {name: score(expected, predicted) for name, score in BUILT_IN.items()}
     assert all(0.0 <= score <= 1.0 for score in scores.values())
     if normalise(expected) == normalise(predicted):
-        assert scores["exact_match"] == scores["f1_score"] == 1.0
+        assert scores["exact_match"] == 1.0
+        assert scores["f1_score"] == float(bool(normalise(expected)))
     assert scores["f1_score"] == BUILT_IN["f1_score"](predicted, expected)
 
 
@@ -61,14 +64,28 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(once) == once
 
 
-def test_exact_match_agrees_with_dspys_own() -> None:
-    for expected, predicted in [("The cat", "cat"), ("A  b-c", "bc"), ("x", "y")]:
-        example, prediction = dspy.Example(answer=expected), dspy.Prediction(answer=predicted)
-        own = dspy.evaluate.answer_exact_match(example, prediction)
-        assert (
-            bool(read_metric("exact_match").judge(dict(example.items()), dict(prediction.items())).score)
-            is own
-        )
+PHRASES = st.lists(
+    st.sampled_from(
+        ["the", "Eiffel", "tower", "A", "b-c", "b", "c", "£5", "5", "café", "’s", "x.", "1,000", "日本", ""]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@given(PHRASES, PHRASES)
+def test_built_in_metrics_agree_with_dspys_own(expected: str, predicted: str) -> None:
+    assert BUILT_IN["exact_match"](expected, predicted) == dspy_metrics.EM(predicted, [expected])
+    with contextlib.redirect_stdout(None):  # DSPy prints where both are empty
+        assert math.isclose(BUILT_IN["f1_score"](expected, predicted), dspy_metrics.F1(predicted, [expected]))
+
+
+@given(st.lists(PHRASES, min_size=1, max_size=2), st.lists(PHRASES, max_size=3))
+def test_answer_passage_match_agrees_with_dspys_own(answers: list[str], passages: list[str]) -> None:
+    answer = answers if len(answers) > 1 else answers[0]
+    example, prediction = dspy.Example(answer=answer), dspy.Prediction(context=passages)
+    own = dspy_metrics.answer_passage_match(example, prediction)
+    judged = read_metric("answer_passage_match").judge(dict(example.items()), dict(prediction.items()))
+    assert judged.score == own
 
 
 def test_passage_match_is_the_share_of_gold_passages_that_are_cited() -> None:
@@ -116,8 +133,9 @@ REFUSED: list[tuple[Any, str, str]] = [
     (None, "$.metric", "a metric's name or a map"),
     ("f1", "$.metric.name", "is no metric"),
     ("exact_mach", "$.metric.name", "did you mean 'exact_match'?"),
-    ({"name": "f1_score", "host": "x"}, "$.metric", "one of name, host and source"),
-    ({"name": "f1_score", "feild": "x"}, "$.metric", "one of name, host and source"),
+    ({"name": "f1_score", "host": "x"}, "$.metric", "one of name, host, source and judge"),
+    ({"name": "f1_score", "feild": "x"}, "$.metric", "one of name, host, source and judge"),
+    ({"judge": 7}, "$.metric.judge", "instructions (text) is wanted"),
     ({"source": "x = ("}, "$.metric.source", "line 1"),
     ({"source": "x = 1"}, "$.metric.source", "one function is wanted"),
     ({"source": "def a(x, y): pass\ndef b(x, y): pass"}, "$.metric.source", "or one called metric"),
@@ -165,3 +183,52 @@ def test_host_metric_that_answers_something_else_fails_its_example(scripted: Any
         "evaluate", module_id="m", devset=[{"q": "?", "answer": "x"}], metric={"host": "mine"}
     )
     assert "metric 'mine' returned" in result["results"][0]["error"]["message"]
+
+
+def test_a_judge_asks_the_model_with_its_instructions_for_a_score_and_feedback(scripted: Any) -> None:
+    worker: LocalWorker = scripted({"reasoning": "so", "score": 0.75, "feedback": "Nearly."})
+    cases = [{"example": {"q": "?", "answer": "Paris"}, "prediction": {"answer": "paris"}}]
+    (result,) = worker.call("score", metric={"judge": "Is it right?"}, cases=cases)["results"]
+    assert result == {"index": 0, "score": 0.75, "error": None, "feedback": "Nearly."}
+    asked = str(worker.call("inspect_history")["history"][0]["messages"])
+    assert "Is it right?" in asked
+    assert "Paris" in asked
+
+
+@pytest.mark.parametrize("score", [8, -0.5, 1.5])
+def test_a_judge_that_leaves_the_scale_is_no_judge(scripted: Any, score: float) -> None:
+    worker: LocalWorker = scripted({"reasoning": "so", "score": score, "feedback": "."})
+    cases: list[Any] = [{"example": {}, "prediction": {}}]
+    (result,) = worker.call("score", metric={"judge": "Is it right?"}, cases=cases)["results"]
+    assert result["score"] == 0
+    assert f"the judge gave the score {float(score)}, not one from 0 to 1" in result["error"]["message"]
+
+
+def test_predictions_are_scored_one_by_one_and_a_failure_is_that_cases_own(scripted: Any) -> None:
+    worker: LocalWorker = scripted({"answer": "x"})
+    cases = [
+        {"example": {"answer": "Paris"}, "prediction": {"answer": "paris"}},
+        {"example": {"answer": "Paris"}, "prediction": {"reply": "paris"}},
+        {"example": {"answer": "Paris"}, "prediction": {"answer": "Rome"}},
+    ]
+    results = worker.call("score", metric="exact_match", cases=cases)["results"]
+    assert [result["score"] for result in results] == [1.0, 0.0, 0.0]
+    assert [result["error"] is None for result in results] == [True, False, True]
+    assert "the prediction has no field 'answer'" in results[1]["error"]["message"]
+    assert worker.call("score", metric="exact_match", cases=[]) == {"results": []}
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        ({"metric": "exact_match"}, "$.cases"),
+        ({"metric": "exact_match", "cases": [7]}, "$.cases[0]"),
+        ({"metric": "exact_match", "cases": [{"example": {}}]}, "$.cases[0].prediction"),
+        ({"cases": []}, "$.metric"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_by_its_place(
+    scripted: Any, args: dict[str, Any], path: str
+) -> None:
+    worker: LocalWorker = scripted({"answer": "x"})
+    assert worker.fault("score", **args).details["path"] == path
