@@ -11,7 +11,7 @@ import msgpack
 
 from dspash_protocol.errors import InvalidPayloadError, InvalidValueError
 from dspash_protocol.explain import explain
-from dspash_protocol.limits import MAX_INTEGER, MIN_INTEGER
+from dspash_protocol.limits import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
 from dspash_protocol.request_id import id_in
 from dspash_protocol.values import BYTES_TAG, WireMap, bytes_to_tag, find_problem, map_from_pairs
 
@@ -57,6 +57,8 @@ def encode(message: WireMap, codec: Codec) -> bytes:
 def decode(payload: bytes) -> WireMap:
     """Read one map, strictly. Raises InvalidPayloadError with the path of what is refused."""
     codec = codec_of(payload)
+    if codec is _MSGPACK and (plain := _read_plain(payload)) is not None:
+        return plain
     value: Any
     try:
         if codec is _MSGPACK:
@@ -77,6 +79,35 @@ def decode(payload: bytes) -> WireMap:
         path, problem = found
         raise InvalidPayloadError("$" + path, problem, id_in(value))
     return value
+
+
+_GLANCE_BYTES: Final = 4096
+"""Above it, looking at every byte takes longer than looking at every value."""
+
+_OPENING: Final = bytes((*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF))  # what begins a map or a list
+_DUBIOUS: Final = bytes((*range(0xC4, 0xCC), *range(0xD4, 0xD9)))  # and bytes, an extension, a float
+_TAG: Final = BYTES_TAG.encode()
+_TAG_BEGINS: Final = _TAG[:1]
+_PLAIN: Final = bytes(byte for byte in range(256) if byte not in _OPENING + _DUBIOUS + _TAG_BEGINS)
+
+
+def _read_plain(payload: bytes) -> WireMap | None:
+    """Read a short msgpack payload in which nothing can be wrong; None only means: look closer.
+
+    Without floats, bytes, extensions and tags, with fewer maps and lists than may be nested, there is nothing to find in
+    its values. And one that comes out the same when it is written again has no key twice: that would come out once.
+    """
+    if len(payload) > _GLANCE_BYTES:
+        return None
+    marks = payload.translate(None, _PLAIN)
+    dubious = marks.translate(None, _OPENING)
+    if len(marks) > MAX_DEPTH or (dubious and (dubious.strip(_TAG_BEGINS) or _TAG in payload)):
+        return None
+    try:
+        value: Any = msgpack.unpackb(payload)
+        return value if msgpack.packb(value) == payload else None
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return None
 
 
 def _refuse_extension(code: int, _data: bytes) -> NoReturn:

@@ -15,7 +15,8 @@ from dspash_protocol.values import WireMap
 __all__ = ["Cancel", "ErrorReply", "Event", "Message", "Notice", "Reply", "Request", "Result", "read_message"]
 
 # Fields are Final instead of their classes frozen: as unchangeable to the type checker, and messages are made four times
-# a round trip, of which frozen=True would cost an eighth.
+# a round trip, of which frozen=True would cost an eighth. Names may be members of a StrEnum, and are written as the plain
+# text they stand for: the codec passes plain types at a glance, and looks closely at all others.
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Request:
 
     def to_map(self) -> WireMap:
         """The wire form."""
-        out: WireMap = {"id": self.id, "command": self.command, "args": self.args}
+        out: WireMap = {"id": self.id, "command": str(self.command), "args": self.args}
         if self.timeout_ms is not None:
             out["timeout_ms"] = self.timeout_ms
         if self.traceparent is not None:
@@ -77,7 +78,7 @@ class Event:
 
     def to_map(self) -> WireMap:
         """The wire form."""
-        return {"id": self.id, "event": {"kind": self.kind, "seq": self.seq, "data": self.data}}
+        return {"id": self.id, "event": {"kind": str(self.kind), "seq": self.seq, "data": self.data}}
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Notice:
 
     def to_map(self) -> WireMap:
         """The wire form."""
-        return {"notice": self.name, "data": self.data}
+        return {"notice": str(self.name), "data": self.data}
 
 
 Reply: TypeAlias = Result | ErrorReply

@@ -23,6 +23,7 @@ from dspash_protocol import (
     decode,
     encode,
 )
+from dspash_protocol import codec as codec_module
 
 codecs = st.sampled_from(Codec)
 
@@ -202,3 +203,69 @@ def test_the_first_byte_tells_the_codec_or_the_payload_is_no_map(first: int) -> 
     else:
         with pytest.raises(InvalidPayloadError, match=f"{first:#04x}"):
             codec_of(payload)
+
+
+# --- msgpack read at a glance: no payload is to mean something else than to whoever looks closer ---
+
+
+def outcome(payload: bytes) -> tuple[str, Any]:
+    try:
+        return "read", decode(payload)
+    except InvalidPayloadError as error:
+        return "refused", (error.path, error.problem, error.request_id)
+
+
+def outcome_of_a_close_look(payload: bytes) -> tuple[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec_module, "_read_plain", lambda _payload: None)
+        return outcome(payload)
+
+
+def assert_same_outcome(payload: bytes) -> None:
+    (kind, seen), (kind_closely, seen_closely) = outcome(payload), outcome_of_a_close_look(payload)
+    assert kind == kind_closely
+    assert same(seen, seen_closely) if kind == "read" else seen == seen_closely
+
+
+@given(wire_maps, st.integers(0, 2**16), st.integers(0, 255))
+def test_a_glance_reads_damaged_payloads_as_a_close_look_does(
+    value: dict[str, Any], place: int, byte: int
+) -> None:
+    payload = bytearray(encode(value, Codec.MSGPACK))
+    place %= len(payload)
+    payload[place] = byte
+    if payload[0] in range(0x80, 0x90):
+        assert_same_outcome(bytes(payload))
+        assert_same_outcome(bytes(payload[:place]) or bytes(payload))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        bytes.fromhex("82a16101a16102"),  # a key twice
+        bytes.fromhex("81a16182a16201a16202"),  # the same inside
+        bytes.fromhex("81d9016101"),  # a text longer than it need be
+        bytes.fromhex("81a161cd0001"),  # an integer longer than it need be
+        bytes.fromhex("81a161cb7ff8000000000000"),  # NaN
+        bytes.fromhex("81a161ca7f800000"),  # an infinity
+        bytes.fromhex("81c4016101"),  # bytes as a key
+        bytes.fromhex("810101"),  # an integer as a key
+        bytes.fromhex("81c001"),  # nil as a key
+        bytes.fromhex("81a161d6ff00000000"),  # a timestamp
+        bytes.fromhex("81a161c1"),  # what is never used
+        bytes.fromhex("81a161a1ff"),  # no UTF-8
+        bytes.fromhex("81a161a3eda080"),  # a lone surrogate
+        bytes.fromhex("81a1610101"),  # something behind
+        bytes.fromhex("81a161"),  # nothing where something was said
+        bytes.fromhex("81a161dd7fffffff"),  # a list that is not there
+        msgpack.packb({"a": {BYTES_TAG: "AAAA"}}),
+        msgpack.packb({"a": {BYTES_TAG: "AAAA", "b": 1}}),
+        msgpack.packb({"a": "$", "b": f"{BYTES_TAG}"}),
+        msgpack.packb({"price": "$5"}),
+        msgpack.packb({"a": lists_within_lists(MAX_DEPTH - 1)}),
+        msgpack.packb({"a": lists_within_lists(MAX_DEPTH)}),
+        msgpack.packb({"a": [[] for _ in range(MAX_DEPTH)]}),
+    ],
+)
+def test_a_glance_never_passes_what_a_close_look_refuses(payload: bytes) -> None:
+    assert_same_outcome(payload)
