@@ -44,7 +44,6 @@ class Call:
         "_announced",
         "_asks",
         "_channel",
-        "_deadline",
         "_emitting",
         "_now",
         "_seq",
@@ -52,6 +51,7 @@ class Call:
         "arrival",
         "cancellation",
         "command",
+        "deadline",
         "events",
         "full",
         "id",
@@ -81,7 +81,7 @@ class Call:
         self._channel = channel
         self._asks = asks
         self._now = now
-        self._deadline = None if request.timeout_ms is None else now() + request.timeout_ms / 1000
+        self.deadline = None if request.timeout_ms is None else now() + request.timeout_ms / 1000
         self._emitting = threading.Lock()  # events leave in the order of their numbers
         self._seq = 0
 
@@ -92,7 +92,7 @@ class Call:
 
     def remaining_s(self) -> float | None:
         """Seconds until the deadline, 0 when it has passed, None without one."""
-        return None if self._deadline is None else max(0.0, self._deadline - self._now())
+        return None if self.deadline is None else max(0.0, self.deadline - self._now())
 
     def check(self) -> None:
         """Raise CallCancelled if the call was cancelled, is past its deadline, or has ended."""
@@ -227,14 +227,16 @@ class Call:
         self.check()
         if command is not ReverseCommand.METRIC_CALL:
             self.progress = Progress.SIDE_EFFECTS
-        limits = [limit for limit in (timeout_s, self.remaining_s()) if limit is not None]
+        left_s = self.remaining_s()
+        if timeout_s is None or (left_s is not None and left_s < timeout_s):
+            timeout_s = left_s
         pending = self._asks.ask(
             self.id,
             command,
             args,
             inbox,
             streams=streams,
-            timeout_s=min(limits, default=None),
+            timeout_s=timeout_s,
             traceparent=self.request.traceparent,
         )
         try:

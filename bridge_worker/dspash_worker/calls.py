@@ -27,6 +27,7 @@ from dspash_protocol import (
 from dspash_worker.call import Call
 from dspash_worker.cancellation import CallCancelled, CallState, Raised, Returned
 from dspash_worker.channel import Channel
+from dspash_worker.deadlines import Deadlines
 from dspash_worker.domain import Domain, Workbench
 from dspash_worker.exit import ExitCode
 from dspash_worker.interruption import interrupt, interrupt_later
@@ -34,7 +35,7 @@ from dspash_worker.log import say
 from dspash_worker.reply import reply_with_fault, reply_with_value
 from dspash_worker.reverse import ReverseRequests
 from dspash_worker.threads import CallThreads
-from dspash_worker.timers import Timer, Timers
+from dspash_worker.timers import Timers
 
 __all__ = ["Calls"]
 
@@ -56,7 +57,6 @@ class _Ticket:
     call: Call
     queued: bool  # whether others were ahead of it, so that its host may want to hear when it begins
     began_at: float | None = None  # monotonic
-    deadline: Timer | None = None
     reserved: bool = False  # whether the workbench has promised what it defines
     refused: Fault | None = None  # why that could not be promised
 
@@ -81,6 +81,7 @@ class Calls:
         self._channel = channel
         self._asks = asks
         self._timers = timers
+        self._deadlines = Deadlines(timers, self._time_out, now=now)
         self._threads: CallThreads[_Ticket] = CallThreads(concurrency, self._serve, idle=channel.lead)
         asks.on_wait, asks.on_answer = self._threads.lend, self._threads.take_back
         self._lock = threading.Lock()
@@ -136,11 +137,10 @@ class Calls:
                 self._held.append(ticket)
         if self._refusal is not None:
             self.cancel(call.id, self._refusal)
-        if request.timeout_ms is not None:
-            expire = partial(self.cancel, call.id, call.deadline_fault())
-            ticket.deadline = self._timers.after(request.timeout_ms / 1000, expire)
+        if call.deadline is not None:
+            self._deadlines.add(call, call.deadline)
             if call.cancellation.state is CallState.DONE:
-                ticket.deadline.stop()  # it ended before it had a deadline to stop
+                self._deadlines.discard(call)  # it was faster, and nobody would take it out again
 
     def begin(self, domain: Domain, workbench: Workbench) -> None:
         """The domain is there: let the calls that wait for it go on. Called once."""
@@ -245,6 +245,9 @@ class Calls:
 
     # --- ending ---
 
+    def _time_out(self, call: Call) -> None:
+        self.cancel(call.id, call.deadline_fault())
+
     def cancel(self, request_id: int, cause: Fault) -> None:
         """Ask a call to end with `cause`: at once if it has not begun, else as soon as its thread can be made to.
 
@@ -283,8 +286,7 @@ class Calls:
 
     def _leave(self, ticket: _Ticket, fault: Fault | None) -> None:
         """Take a call out of the table and count its outcome, before the host hears of it."""
-        if ticket.deadline is not None:
-            ticket.deadline.stop()
+        self._deadlines.discard(ticket.call)
         with self._lock:
             self._open.pop(ticket.call.id, None)
             self.outcomes[_RESULT if fault is None else fault.kind] += 1
