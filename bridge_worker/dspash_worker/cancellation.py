@@ -70,18 +70,18 @@ TRANSITIONS: Final[dict[CallState, dict[CallSignal, CallState]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Returned:
     """A handler's result."""
 
-    value: Any
+    value: Final[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Raised:
     """What a handler raised instead, `SystemExit` and `CallCancelled` included."""
 
-    error: BaseException
+    error: Final[BaseException]
 
 
 class Cancellation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Final
 
 import dspy
@@ -18,14 +16,19 @@ CALL_SETTING: Final = "dspash_call"
 _running: Final[dict[int, Call]] = {}  # by id; one operation of a dict is atomic
 
 
-@contextmanager
-def running(call: Call) -> Generator[None]:
-    """Count `call` among those that run in this process."""
-    _running[call.id] = call
-    try:
-        yield
-    finally:
-        del _running[call.id]
+class running:  # noqa: N801 - it is read as a clause: `with running(call)`
+    """Count a call among those that run in this process."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        _running[self._call.id] = self._call
+
+    def __exit__(self, *_: object) -> None:
+        del _running[self._call.id]
 
 
 def current_call() -> Call:

@@ -63,6 +63,11 @@ class Dispatcher:
         self._max_frame = max_frame
         self._on_mode = on_mode
         self._mode_known = False
+        self._own: dict[str, Callable[[Request], None]] = {
+            Command.HELLO: self._greet,
+            Command.PING: self._ping,
+            Command.SHUTDOWN: self._shut_down,
+        }
 
     def receive(self, received: Received) -> None:
         """Serve one message. Never raises: what goes wrong here is a defect of the worker, told and survived."""
@@ -97,18 +102,17 @@ class Dispatcher:
                 pass  # none is defined yet for a worker to hear; a newer host may say more
 
     def _serve(self, request: Request) -> None:
-        if request.command == Command.HELLO:
-            self._greet(request)
-            return
-        if not self._mode_known:
+        if not self._mode_known and request.command != Command.HELLO:
             self._mode_known = True
             self._on_mode(None)
-        if request.command == Command.PING:
-            reply_with_value(self._channel, request.id, {"payload": request.args.get("payload")})
-        elif request.command == Command.SHUTDOWN:
-            self._shut_down(request)
-        else:
+        serve = self._own.get(request.command)
+        if serve is None:
             self._calls.admit(request, full=self._session.is_full)
+        else:
+            serve(request)
+
+    def _ping(self, request: Request) -> None:
+        reply_with_value(self._channel, request.id, {"payload": request.args.get("payload")})
 
     def _greet(self, request: Request) -> None:
         try:

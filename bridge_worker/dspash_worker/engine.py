@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -92,14 +91,18 @@ class GatewayEngine(_Borrowed):
     """Answers DSPy's requests by asking the host of the call they belong to."""
 
     def complete(self, request: lm15.Request) -> lm15.Response:
-        with _told_as_lm15():
+        try:
             answer = current_call().ask(ReverseCommand.LM_COMPLETE, _args_of(request))
-            return _read(response_from_dict, answer)
+        except (FaultError, ConnectionError) as error:
+            raise _as_lm15(error) from error
+        return _read(response_from_dict, answer)
 
     def stream(self, request: lm15.Request) -> Iterator[Any]:
-        with _told_as_lm15():
+        try:
             for item in current_call().ask_stream(ReverseCommand.LM_STREAM, _args_of(request)):
                 yield _read(stream_event_from_dict, item)
+        except (FaultError, ConnectionError) as error:
+            raise _as_lm15(error) from error
 
     def close(self) -> None:
         """Nothing to close: the pipe is the worker's."""
@@ -109,16 +112,19 @@ class AsyncGatewayEngine(_Borrowed):
     """The same for DSPy's async calls, on any event loop."""
 
     async def complete(self, request: lm15.Request) -> lm15.Response:
-        with _told_as_lm15():
+        try:
             answer = await current_call().aask(ReverseCommand.LM_COMPLETE, _args_of(request))
-            return _read(response_from_dict, answer)
+        except (FaultError, ConnectionError) as error:
+            raise _as_lm15(error) from error
+        return _read(response_from_dict, answer)
 
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
         items = current_call().aask_stream(ReverseCommand.LM_STREAM, _args_of(request))
         try:
-            with _told_as_lm15():
-                async for item in items:
-                    yield _read(stream_event_from_dict, item)
+            async for item in items:
+                yield _read(stream_event_from_dict, item)
+        except (FaultError, ConnectionError) as error:
+            raise _as_lm15(error) from error
         finally:
             await items.aclose()
 
@@ -208,19 +214,16 @@ def _read(read: Callable[[Any], Any], answer: Any) -> Any:
         raise lm15.ServerError(f"the host's answer is no completion: {error!r}") from error
     usage, call = getattr(value, "usage", None), current_lm_call()
     if usage is not None and call is not None:
-        counts = {
-            name: getattr(usage, name, None) for name in ("input_tokens", "output_tokens", "total_tokens")
-        }
-        call.usage.append({name: count for name, count in counts.items() if count is not None})
+        counts = [(name, getattr(usage, name, None)) for name in _COUNTS]
+        call.usage.append({name: count for name, count in counts if count is not None})
     return value
 
 
-@contextmanager
-def _told_as_lm15() -> Generator[None]:
+_COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
+
+
+def _as_lm15(error: FaultError | ConnectionError) -> lm15.LM15Error:
     """DSPy expects lm15's errors of an engine, and calls anything else unexpected."""
-    try:
-        yield
-    except FaultError as error:
-        raise lm15_error_of(error.fault) from error
-    except ConnectionError as error:
-        raise lm15.TransportError(f"the host is gone: {error!r}") from error
+    if isinstance(error, FaultError):
+        return lm15_error_of(error.fault)
+    return lm15.TransportError(f"the host is gone: {error!r}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
+from types import TracebackType
 from typing import Any, Final
 
 import dspy
@@ -52,15 +52,22 @@ def fault_of(error: BaseException) -> Fault:
             return _told(error, FaultKind.INTERNAL)
 
 
-@contextmanager
-def of_program(title: str) -> Generator[None]:
+class of_program:  # noqa: N801 - it is read as a clause: `with of_program(title)`
     """Errors raised inside are the program's, unless they say better themselves whose they are."""
-    try:
-        yield
-    except CallCancelled:
-        raise
-    except BaseException as error:
-        raise FaultError(_program_fault(error, title)) from error
+
+    __slots__ = ("_title",)
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is not None and not isinstance(error, CallCancelled):
+            raise FaultError(_program_fault(error, self._title)) from error
 
 
 def _program_fault(error: BaseException, title: str) -> Fault:

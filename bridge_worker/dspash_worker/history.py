@@ -118,8 +118,12 @@ class History:
 
 def _is_small(asked: Any) -> bool:
     """Whether a prompt is short text through and through; pictures and files come in parts, which are not text."""
-    contents = [message.get("content") for message in asked] if isinstance(asked, list) else [asked]
-    return all(isinstance(content, str) for content in contents) and sum(map(len, contents)) <= _MAX_KEPT
+    size = 0
+    for content in (message.get("content") for message in asked) if isinstance(asked, list) else (asked,):
+        if not isinstance(content, str):
+            return False
+        size += len(content)
+    return size <= _MAX_KEPT
 
 
 def _shown(value: Any) -> Any:

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 __all__ = ["Answer", "Delivery", "Failure", "Inbox", "Item", "ThreadInbox"]
 
 
-@dataclass(frozen=True, slots=True)
+# Final fields instead of frozen classes, as in the protocol's messages: these are made at every request.
+
+
+@dataclass(slots=True)
 class Item:
     """One streamed value."""
 
-    data: Any
+    data: Final[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """The result: the last thing delivered."""
 
-    value: Any
+    value: Final[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failure:
     """Why there is no result: the last thing delivered. FaultError, CallCancelled or ConnectionError."""
 
-    error: BaseException
+    error: Final[BaseException]
 
 
 Delivery: TypeAlias = Item | Answer | Failure

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
 import dspy
 
@@ -56,50 +56,74 @@ class NotedLM(dspy.LM):
         super().__init__(model, **options)
 
     def __call__(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
-        with self._noted(messages or prompt, options) as outputs:
-            outputs.append(super().__call__(prompt, messages=messages, **options))
-        return outputs[0]
+        with self._noting(messages or prompt, options) as noting, step(SpanKind.LM, self.model) as noted:
+            noting.begin(noted)
+            noting.outputs = super().__call__(prompt, messages=messages, **options)
+            noting.end(noted)
+        return noting.outputs
 
     async def acall(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
-        with self._noted(messages or prompt, options) as outputs:
-            outputs.append(await super().acall(prompt, messages=messages, **options))
-        return outputs[0]
+        with self._noting(messages or prompt, options) as noting, step(SpanKind.LM, self.model) as noted:
+            noting.begin(noted)
+            noting.outputs = await super().acall(prompt, messages=messages, **options)
+            noting.end(noted)
+        return noting.outputs
 
-    @contextmanager
-    def _noted(self, asked: Any, given: dict[str, Any]) -> Generator[list[Any]]:
+    def _noting(self, asked: Any, given: dict[str, Any]) -> _Noting:
         options: dict[str, Any] = {**self.kwargs, **given}
-        call = LMCall(options.pop("rollout_id", None))
-        token = _current.set(call)
-        outputs: list[Any] = []
-        error: BaseException | None = None
-        try:
-            with step(SpanKind.LM, self.model) as noted:
-                if noted is not None:
-                    noted.add(
-                        prompt=asked,
-                        options=shown_options({**options, "rollout_id": call.rollout_id}) or None,
-                    )
-                yield outputs
-                if noted is not None:
-                    _add_answer(noted, outputs[0], call.usage)
-        except BaseException as raised:
-            error = raised
+        return _Noting(self.model, asked, LMCall(options.pop("rollout_id", None)), options, self._notes)
+
+
+class _Noting:
+    """One call of a model from beginning to end: what runs inside finds it, and `notes` hear of it afterwards."""
+
+    __slots__ = ("_asked", "_call", "_model", "_notes", "_options", "_token", "outputs")
+
+    def __init__(
+        self, model: str, asked: Any, call: LMCall, options: Mapping[str, Any], notes: History
+    ) -> None:
+        self.outputs: Any = None
+        self._model = model
+        self._asked = asked
+        self._call = call
+        self._options = options
+        self._notes = notes
+        self._token: Token[LMCall | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self._call)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is not None:
             # The error that goes on from here is DSPy's own, and streaming takes its cause away.
-            fault = getattr(raised.__cause__, FAULT, None)
+            fault = getattr(error.__cause__, FAULT, None)
             if fault is not None:
-                setattr(raised, FAULT, fault)
-            raise
-        finally:
-            _current.reset(token)
-            self._notes.record(
-                model=self.model,
-                asked=asked,
-                options=options,
-                rollout_id=call.rollout_id,
-                outputs=outputs[0] if outputs else None,
-                usage=call.usage,
-                error=error,
-            )
+                setattr(error, FAULT, fault)
+        if self._token is not None:
+            _current.reset(self._token)
+        self._notes.record(
+            model=self._model,
+            asked=self._asked,
+            options=self._options,
+            rollout_id=self._call.rollout_id,
+            outputs=self.outputs,
+            usage=self._call.usage,
+            error=error,
+        )
+
+    def begin(self, noted: Step | None) -> None:
+        """Note what the model is asked, where the call is traced."""
+        if noted is not None:
+            options = {**self._options, "rollout_id": self._call.rollout_id}
+            noted.add(prompt=self._asked, options=shown_options(options) or None)
+
+    def end(self, noted: Step | None) -> None:
+        """Note what it has answered."""
+        if noted is not None:
+            _add_answer(noted, self.outputs, self._call.usage)
 
 
 def _add_answer(noted: Step, outputs: Any, usage: list[dict[str, Any]]) -> None:

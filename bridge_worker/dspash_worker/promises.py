@@ -63,6 +63,8 @@ class Promise(Generic[T]):
 
         Raises FaultError when the promise is broken and nothing stood before, CallCancelled when `call` is.
         """
+        if self._settled.is_set() and self._fault is None:
+            return self._value  # as nearly always: definitions are long there when they are called
         told: Fault | None = None
         promise: Promise[T] | None = self
         while promise is not None:

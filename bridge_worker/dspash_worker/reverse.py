@@ -35,14 +35,14 @@ read for everyone else's sake, so a consumer that falls further behind loses its
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Pending:
     """One reverse request: its id, the call it belongs to, and where its answer goes."""
 
-    id: int
-    call_id: int
-    inbox: Inbox
-    streams: bool
+    id: Final[int]
+    call_id: Final[int]
+    inbox: Final[Inbox]
+    streams: Final[bool]
 
 
 class ReverseRequests:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
 from dspy.utils.usage_tracker import UsageTracker
 
 __all__ = ["SharedUsage"]
+
+
+_COUNTS: Final = frozenset({int, float})  # and no bool: providers put flags beside them
 
 
 class SharedUsage(UsageTracker):
@@ -29,10 +32,6 @@ class SharedUsage(UsageTracker):
         with self._lock:
             totals = self.get_total_tokens()
         return {
-            model: {name: count for name, count in entry.items() if _is_count(count)}
+            model: {name: count for name, count in entry.items() if type(count) in _COUNTS}
             for model, entry in totals.items()
         }
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

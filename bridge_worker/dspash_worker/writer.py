@@ -75,11 +75,12 @@ class Writer:
         """Put a call's answer, behind all of its events; more of those are dropped."""
         with self._lock:
             events.close()
-            if events and not self._outbox:  # they were held for this moment: one write wakes the host once
-                frame = b"".join([*events.take_all(), frame])
-            while events:
-                self._outbox.put(events.take())
-            self._room.notify_all()
+            if events:
+                if not self._outbox:  # they were held for this moment: one write wakes the host once
+                    frame = b"".join([*events.take_all(), frame])
+                while events:
+                    self._outbox.put(events.take())
+                self._room.notify_all()  # whoever waits for room among them
             self._put(frame)
 
     def put_event(self, kind: EventKind, frame: bytes, events: EventQueue, check: Callable[[], None]) -> None:
