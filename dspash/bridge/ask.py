@@ -19,7 +19,6 @@ from dspash_protocol import (
     Request,
     Result,
     ReverseCommand,
-    check_value,
 )
 
 if TYPE_CHECKING:
@@ -103,19 +102,22 @@ class Ask:
         try:
             self.check()
             value = handler(self)
-            check_value(value)
         except FaultError as error:
             self.fail(error.fault)
-        except InvalidValueError as error:
-            self.fail(FaultError.of(FaultKind.UNSERIALISABLE, str(error), path=error.path).fault)
         except BaseException as error:  # a tool, a metric or a model is the host's code: it may even exit
             self.fail(_fault_of(self.command, error))
             if not isinstance(error, Exception):
                 raise  # Ctrl-C, in the thread of a caller that serves its own call
         else:
-            self._answer(Result(self._id, value))
+            self._succeed(value)
         finally:
             _current.reset(token)
+
+    def _succeed(self, value: Any) -> None:
+        try:
+            self._answer(Result(self._id, value))
+        except InvalidValueError as error:
+            self.fail(FaultError.of(FaultKind.UNSERIALISABLE, str(error), path=error.path).fault)
 
     def fail(self, fault: Fault) -> None:
         """Answer with a fault."""

@@ -169,6 +169,9 @@ class Measured:
     peak_memory_bytes: int | None = None
 
 
+_NOTHING_MEASURED: Final = Measured()
+
+
 class Standing(Enum):
     """What a call needs to be sent."""
 
@@ -235,7 +238,7 @@ class Call:
         self.request_id: int | None = None
         self.account = Account()
         self.future = CallFuture(self)
-        self.measured = Measured()  # of its worker, where it had one to itself
+        self.measured = _NOTHING_MEASURED  # of its worker, where it had one to itself
         self.attendants = Attendants()
         self.isolation: Isolation | None = None
         self.files: Mapping[str, bytes] = {}  # what it has left in its output folder, by path
@@ -265,7 +268,7 @@ class Call:
 
     def remaining_ms(self) -> int | None:
         """The same as a request says it: in whole ms, at least 1; None without a deadline."""
-        left_s = self.remaining_s()
+        left_s = self.deadline - time.monotonic()
         return None if left_s == math.inf else min(max(1, math.ceil(left_s * 1000)), MAX_TIMEOUT_MS)
 
     def reach(self, progress: Progress) -> None:

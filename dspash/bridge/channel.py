@@ -83,9 +83,11 @@ class Channel:
                 must_watch = False
             else:
                 self._mid_write = True
-                self._outbox.put(frame, written=self._send(frame))
+                written = self._send(frame)
+                must_watch = written < len(frame)
+                if must_watch:
+                    self._outbox.put(frame, written=written)
                 self._mid_write = False
-                must_watch = bool(self._outbox)
         if must_watch:
             self._on_backlog()
         if wait_until is not None and self._outbox.waiting_bytes > HIGH_WATER_BYTES:

@@ -6,12 +6,15 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from dspash.bridge.call import Call, Standing
 from dspash.errors import OverloadedError
 
 __all__ = ["Pool", "Slots"]
+
+
+_ORDINARY: Final = Standing.ORDINARY  # looked up once: each access costs as much as the comparison
 
 
 class Slots(Protocol):
@@ -173,7 +176,7 @@ class Pool(Generic[W]):
             self._place.notify_all()
 
     def _line_of(self, call: Call) -> deque[Call]:
-        return self._waiting if call.standing is Standing.ORDINARY else self._slotless
+        return self._waiting if call.standing is _ORDINARY else self._slotless
 
     def _may_wait(self, call: Call) -> bool:
         # Calls that hold slots wait for it.
@@ -183,13 +186,9 @@ class Pool(Generic[W]):
         return call.options.sticky is None or self._home_of(call.options.sticky) == worker.child_id
 
     def _has_room(self, worker: W, call: Call) -> bool:
-        match call.standing:
-            case Standing.ORDINARY:
-                return worker.busy < self.concurrency
-            case Standing.ASIDE:
-                return worker.busy < self._aside_limit
-            case Standing.NESTED:
-                return True
+        if call.standing is _ORDINARY:
+            return worker.busy < self.concurrency
+        return call.standing is not Standing.ASIDE or worker.busy < self._aside_limit
 
     def _home_of(self, key: str) -> str:
         """Rendezvous hashing: a key keeps its child when others come or go."""

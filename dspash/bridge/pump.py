@@ -123,9 +123,10 @@ class Pump:
     def _mask(self, fd: int, mask: int) -> None:
         events = self._events.get(fd)
         if events is not None:
-            # It may be unwatched between the two steps; then there is nothing to pause.
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 self._poller.modify(fd, events & mask)
+            except (OSError, ValueError):
+                return  # it was unwatched between the two steps, and there is nothing to pause
 
     def _watch(self, fd: int, on_ready: Ready, events: int) -> None:
         if fd not in self._on_ready:

@@ -342,14 +342,16 @@ class Worker:
         call.worker = self
         request_id: int | None = None
         try:
-            told = b"".join(self._session.send(self._request_telling(definition)) for definition in news)
+            told = [self._session.send(self._request_telling(definition)) for definition in news]
             request_id = self._intake.pending.add(call)
             if request_id is None:
                 return False
             frame = self._session.send(Request(request_id, call.command, call.args, self._told_ms(call)))
             call.account.open()
             call.reach(Progress.SENT)
-            self._channel.write(told + frame if told else frame, wait_until=call.deadline if wait else None)
+            if told:
+                frame = b"".join((*told, frame))
+            self._channel.write(frame, wait_until=call.deadline if wait else None)
         except InvalidValueError as error:
             return self._refuse(call, InvalidInputError(error.problem, details={"path": error.path}))
         except FrameTooLarge as error:

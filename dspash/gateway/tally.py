@@ -42,11 +42,11 @@ class TallyBoard:
         tokens_in, tokens_out = _tokens(reported.get("input_tokens")), _tokens(reported.get("output_tokens"))
         with self._lock:
             tally = self._tallies.get(model, _UNUSED)
-            self._tallies[model] = replace(
-                tally,
-                calls=tally.calls + 1,
-                input_tokens=tally.input_tokens + tokens_in,
-                output_tokens=tally.output_tokens + tokens_out,
+            self._tallies[model] = Tally(
+                tally.calls + 1,
+                tally.failures,
+                tally.input_tokens + tokens_in,
+                tally.output_tokens + tokens_out,
             )
 
     def count_failure(self, model: str) -> None:
