@@ -20,7 +20,7 @@ from dspash.bridge.grants import AskRefusedError
 from dspash.bridge.greeting import greet
 from dspash.bridge.memory_groups import MemoryGroups
 from dspash.bridge.rehearsal import rehearsal
-from dspash.bridge.sandboxed import Sandboxed
+from dspash.bridge.sandboxed import Sandboxed, order_of
 from dspash.bridge.spares import Spares
 from dspash.bridge.status import SandboxStatus
 from dspash.bridge.stay import Stay
@@ -28,7 +28,7 @@ from dspash.bridge.stream_budget import StreamBudget
 from dspash.bridge.worker import Worker
 from dspash.bridge.worker_kind import WorkerKind
 from dspash.errors import BridgeError, DspashError, OverloadedError, WorkerLostError
-from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner
+from dspash.supervision import ExitReason, ProtocolBroken, StartFailed, StoppedByOwner, ZygoteLost
 from dspash_protocol import ReverseCommand
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Disposables:
 
     def abandon(self, call: Call) -> None:
         """Nobody waits for it any more. Where it runs, its outcome has ended its worker."""
-        if not self._admission.forget(call) and self._spares.withdraw(_order_of(call).kind, call):
+        if not self._admission.forget(call) and self._spares.withdraw(order_of(call).kind, call):
             self._leave(call)
 
     def expect(self, kind: WorkerKind) -> None:
@@ -165,7 +165,7 @@ class Disposables:
 
     def _place(self, call: Call) -> None:
         """`call` has a place: hand it to a worker that is there, or put it in line for the next."""
-        order = _order_of(call)
+        order = order_of(call)
         worker = None if order.session is None else order.session.take()
         if worker is None:
             worker = self._spares.claim(order.kind, call)
@@ -177,7 +177,7 @@ class Disposables:
             self._hand_off(worker, call)
 
     def _hand_off(self, worker: Worker, call: Call) -> None:
-        order = _order_of(call)
+        order = order_of(call)
         if call.has_ended:
             self._take_back(worker, order)
             self._leave(call)
@@ -354,6 +354,15 @@ class Disposables:
         self._leave(claimant)
         self._restock()
 
+    def _miss(self, kind: WorkerKind, end: ExitReason, stderr: tuple[str, ...]) -> None:
+        """A worker on the way has ended."""
+        if isinstance(end, ZygoteLost):  # another zygote may do: how often, the nursery knows
+            self._spares.lost_on_the_way(kind)
+            self._restock()
+        else:
+            why = end if isinstance(end, StartFailed) else StartFailed(f"it {end.describe()}")
+            self._stillborn(kind, why, stderr)
+
     def _gone(self, worker: Worker) -> None:
         """It has been buried: so are its call, or its place among the spares."""
         worker.briefing.end()
@@ -361,8 +370,7 @@ class Disposables:
         process = worker.process
         end = worker.why or process.poll() or ProtocolBroken("it does not end, even when killed")
         if kind is not None and self._asked_at.pop(worker, None) is not None and not self._closed:
-            why = end if isinstance(end, StartFailed) else StartFailed(f"it {end.describe()}")
-            self._stillborn(kind, why, process.stderr.lines)
+            self._miss(kind, end, process.stderr.lines)
         elif kind is not None and self._spares.lost(kind, worker):
             self._restock()
         for call in worker.take_pending():
@@ -382,13 +390,6 @@ class Disposables:
 
 
 _ASKS: Final = frozenset(map(str, ReverseCommand))
-
-
-def _order_of(call: Call) -> Sandboxed:
-    order = call.options.sandbox
-    if order is None:
-        raise TypeError(f"{call!r} names no sandbox")
-    return order
 
 
 def _lost(call: Call, why: ExitReason, stderr: tuple[str, ...]) -> WorkerLostError:

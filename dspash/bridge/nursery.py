@@ -150,6 +150,11 @@ class Nursery:
     def _fork(self, kind: _Kind, zygote: Zygote, birth: _Birth) -> None:
         try:
             process, sock = zygote.fork(birth.plan)
+        except ConnectionError:
+            kind.waiting.append(
+                birth
+            )  # it is dead, as will be heard: then the next one's, or told why there is none
+            return
         except Exception as error:  # noqa: BLE001 - as above
             birth.on_failed(error)
             return

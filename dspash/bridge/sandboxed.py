@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import Grants
@@ -10,7 +11,10 @@ from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.worker_kind import WorkerKind
 from dspash.sandbox.limits import Limits
 
-__all__ = ["Sandboxed"]
+if TYPE_CHECKING:
+    from dspash.bridge.call import Call
+
+__all__ = ["Sandboxed", "order_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,11 @@ class Sandboxed:
     definitions: Definitions
     grants: Grants
     session: SandboxSession | None = None
+
+
+def order_of(call: Call) -> Sandboxed:
+    """How this call, which is for a sandbox, is to be served."""
+    order = call.options.sandbox
+    if order is None:
+        raise TypeError(f"{call!r} names no sandbox")
+    return order

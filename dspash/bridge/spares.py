@@ -127,6 +127,12 @@ class Spares(Generic[K, W, C]):
             shelf.ready.append(worker)
             return None
 
+    def lost_on_the_way(self, kind: K) -> None:
+        """A worker on the way will not come, but another may: whoever waits goes on waiting."""
+        with self._lock:
+            shelf = self._shelves.setdefault(kind, _Shelf())
+            shelf.coming = max(0, shelf.coming - 1)
+
     def stillborn(self, kind: K) -> C | None:
         """A worker on the way will not come: the claimant who hears of it, if any waits."""
         with self._lock:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import dspash
@@ -61,6 +63,25 @@ def test_an_error_says_it_too(app: dspash.App) -> None:
     assert caught.value.usage is not None
     assert caught.value.isolation is not None
     assert caught.value.isolation.tier == "strict"
+
+
+def test_calls_whose_zygote_dies_before_their_workers_are_born_are_served_by_the_next() -> None:
+    with dspash.open(spares=0) as app, ThreadPoolExecutor(6) as callers:
+        program = snippet(app, "result = {'number': number}")
+        assert program(number=0).number == 0
+        early = [callers.submit(program, number=number) for number in range(3)]
+        _zygote_of_this_process().kill()
+        late = [callers.submit(program, number=number) for number in range(3, 6)]
+        assert [call.result().number for call in (*early, *late)] == list(range(6))
+
+
+def _zygote_of_this_process() -> psutil.Process:
+    found: list[psutil.Process] = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # a worker that has just ended
+            if process.name() != "bwrap" and "--sandbox" in process.cmdline():
+                found.append(process)
+    return min(found, key=psutil.Process.create_time)  # its workers are younger
 
 
 def test_one_call_finds_nothing_of_another(app: dspash.App) -> None:

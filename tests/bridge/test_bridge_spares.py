@@ -109,6 +109,15 @@ def test_births_are_bounded_and_those_that_are_waited_for_come_first() -> None:
     assert len(spares.restock()) == 1
 
 
+def test_who_waits_for_one_that_is_lost_on_the_way_waits_for_another() -> None:
+    spares: Spares[str, str, str] = Spares(most=0, clock=Clock())
+    spares.claim("kind", "patient")
+    assert spares.restock() == ["kind"]
+    spares.lost_on_the_way("kind")
+    assert spares.restock() == ["kind"]
+    assert spares.arrived("kind", "worker", 0.01) == "patient"
+
+
 def test_all_kinds_together_keep_no_more_than_twice_what_one_may() -> None:
     spares: Spares[str, str, str] = Spares(most=2, clock=Clock())
     for kind in (f"kind {number}" for number in range(10)):
