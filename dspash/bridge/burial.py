@@ -61,9 +61,8 @@ class Burials:
             worker.process.kill()
         self._lost.add(worker)
         now = time.monotonic()
-        self._await_end(
-            worker, DYING_LOOK_S, kill_at=now + self._dying_s, bury_at=now + self._dying_s + REAP_S
-        )
+        first_s = LONGEST_LOOK_S if worker.process.TELLS_END else DYING_LOOK_S
+        self._await_end(worker, first_s, kill_at=now + self._dying_s, bury_at=now + self._dying_s + REAP_S)
 
     def kill_all(self, workers: Iterable[Worker]) -> None:
         """End them, wait for that, and bury them."""

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from dspash.bridge.descendants import end_marked
 from dspash.bridge.gauge import read_kernel
@@ -38,6 +38,9 @@ class ForkedProcess:
     It can be used before it is born: what is asked of it then is done at its birth. It is the zygote's child, which
     reaps it and tells how it ended. `mark` is what its descendants are known by; empty where a namespace holds them.
     """
+
+    TELLS_END: ClassVar = True
+    """Whether it is told by `when_reaped`, and need not be looked for."""
 
     def __init__(self, stderr: StderrTail, mark: str) -> None:
         self.stderr = stderr

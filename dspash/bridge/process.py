@@ -98,6 +98,9 @@ class Process:
     unknown, and that it did is not.
     """
 
+    TELLS_END: ClassVar = False
+    """Whether it is told by `when_reaped`, and need not be looked for."""
+
     def __init__(self, pid: int, pidfd: int | None, held_by: Group | Namespace, stderr: StderrTail) -> None:
         self.stderr = stderr
         self.cpu_s: float | None = None

@@ -78,16 +78,31 @@ def test_who_takes_too_much_is_killed_and_that_is_known(hierarchy: Hierarchy, gr
     assert groups.killed_at(modest) is None
 
 
-def test_a_group_goes_with_its_process(hierarchy: Hierarchy, groups: MemoryGroups) -> None:
+def test_a_group_that_was_not_filled_is_a_later_process_s(hierarchy: Hierarchy, groups: MemoryGroups) -> None:
     before = made_by_us(hierarchy)
-    process = Eater(MIB)
+    made: list[set[Path]] = []
+    for size in (64 * MIB, 64 * MIB, 32 * MIB):
+        process = Eater(MIB)
+        groups.enrol(process, size)
+        wait_until(process.is_grouped, "the process to be in its group")
+        made.append(made_by_us(hierarchy) - before)
+        assert process.eat() == 0
+        groups.dismiss(process)
+        assert groups.killed_at(process) is None
+
+    first, second, third = made
+    assert (len(first), second, len(third)) == (1, first, 2)
+
+
+def test_a_group_that_was_filled_goes_with_its_process(hierarchy: Hierarchy, groups: MemoryGroups) -> None:
+    before = made_by_us(hierarchy)
+    process = Eater(128 * MIB)
     groups.enrol(process, 64 * MIB)
     wait_until(process.is_grouped, "the process to be in its group")
-    assert process.eat() == 0
+    assert process.eat() == -9
     groups.dismiss(process)
 
     wait_until(lambda: made_by_us(hierarchy) == before, "the group to be removed")
-    assert groups.killed_at(process) is None
 
 
 def test_closing_removes_what_is_left_and_ends_the_thread(hierarchy: Hierarchy, tmp_path: Path) -> None:
