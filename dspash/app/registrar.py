@@ -77,18 +77,19 @@ class Registrar:
 
     def settle(self, timeout_s: float = SETTLING_S) -> bool:
         """Wait until all that was noted is written; whether that was in time."""
-        if self._thread is None or threading.current_thread() is self._thread:
-            return True
-        written = threading.Event()
-        self._waiting.put(written)
+        with self._lock:
+            if self._thread is None or self._is_closed or threading.current_thread() is self._thread:
+                return True
+            written = threading.Event()
+            self._waiting.put(written)
         return written.wait(timeout_s)
 
     def close(self) -> None:
         """Write what was noted, within a bound, and end the thread. Idempotent."""
         with self._lock:
+            thread = None if self._is_closed else self._thread
             self._is_closed = True
-            thread = self._thread
-        if thread is not None and thread.is_alive():
+        if thread is not None:
             self._waiting.put(None)
             thread.join(CLOSING_S)
             if thread.is_alive():
