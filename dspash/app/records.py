@@ -7,10 +7,12 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from loguru import logger
+
 from dspash.errors import ClosedError, ConfigurationError
 
 if TYPE_CHECKING:
-    from dspash.resources.kernel import Collection, Resource
+    from dspash.resources.kernel import Collection, Context, Resource
     from dspash.resources.kernel.scene import StoredScene
     from dspash.resources.runtime import Runtime
     from dspash.store import Store
@@ -19,6 +21,9 @@ __all__ = ["ACTOR", "DEFAULT_DATABASE", "TENANT", "Records"]
 
 DEFAULT_DATABASE: Final = "default"
 """What `database` says for the usual place: DSPASH_DATABASE_URL, or else a file in the user's data folder."""
+
+ENDING_S: Final = 10.0
+"""How long `close` waits for runs to be noted as ended, which their calls are by then."""
 
 ACTOR: Final = "local"
 TENANT: Final = "default"
@@ -29,12 +34,21 @@ R = TypeVar("R", bound="Resource")
 class Records:
     """What one app keeps. Nothing is opened, nor imported, before the first use. Thread-safe.
 
-    `database` is a path, a URL, DEFAULT_DATABASE, or None: nothing is kept.
+    `database` is a path, a URL, DEFAULT_DATABASE, or None: nothing is kept. Everything is done by `actor` for `tenant`.
     """
 
-    def __init__(self, database: str | os.PathLike[str] | None, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        database: str | os.PathLike[str] | None,
+        runtime: Runtime,
+        *,
+        tenant: str = TENANT,
+        actor: str = ACTOR,
+    ) -> None:
         self._database = database
         self._runtime = runtime
+        self._tenant = tenant
+        self._actor = actor
         self._scene: StoredScene | None = None
         self._opener = os.getpid()
         self._is_closed = False
@@ -63,9 +77,7 @@ class Records:
 
         Raises ConfigurationError where nothing is kept, ClosedError after the end, and what Store.open raises.
         """
-        from dspash.resources.kernel import Context, new_id
-
-        return self._opened().acting_for(Context(ACTOR, TENANT, str(new_id())))
+        return self._opened().acting_for(self._context())
 
     def of(self, resource: type[R]) -> Collection[R]:
         """The records of a resource; see Collection. Raises what `scene` raises."""
@@ -78,11 +90,26 @@ class Records:
         return self.of(DOMAIN.resource(name))
 
     def close(self) -> None:
-        """Close the database. Idempotent."""
+        """Close the database, once runs that end with the app have been noted. Idempotent, and bounded."""
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
-            if self._scene is not None and os.getpid() == self._opener:
-                self._scene.store.close()
+            scene = self._scene if os.getpid() == self._opener else None
+        if scene is not None:
+            from dspash.resources.conductor import await_ends
+
+            if not await_ends(scene.store, ENDING_S):
+                logger.warning(
+                    "closing does not wait for runs any longer: the next who opens interrupts them"
+                )
+            scene.store.close()
+
+    def _context(self) -> Context:
+        """One request of this process. Raises ConfigurationError for an actor or tenant that is none."""
+        from dspash.resources.kernel import Context, new_id
+
+        return Context(self._actor, self._tenant, str(new_id()))
 
     def _opened(self) -> StoredScene:
         with self._lock:
@@ -104,16 +131,17 @@ class Records:
             )
         from dspash.resources import DOMAIN
         from dspash.resources.conductor import interrupt_orphans
-        from dspash.resources.kernel import Context, new_id
+        from dspash.resources.dataset import Dataset
+        from dspash.resources.dataset_filling import discard_abandoned
         from dspash.resources.kernel.scene import StoredScene
         from dspash.store import Store
 
         store = Store.open(None if self._database == DEFAULT_DATABASE else self._database)
         try:
-            context = Context(ACTOR, TENANT, str(new_id()))
-            scene = StoredScene(context, domain=DOMAIN, store=store, runtime=self._runtime)
+            scene = StoredScene(self._context(), domain=DOMAIN, store=store, runtime=self._runtime)
             for name in ("OptimizationRun", "Evaluation"):
                 interrupt_orphans(scene, DOMAIN.resource(name))
+            discard_abandoned(scene, Dataset)
         except BaseException:
             with suppress(Exception):
                 store.close()
