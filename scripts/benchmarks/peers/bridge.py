@@ -28,8 +28,8 @@ class Bridge(Contestant):
     title: ClassVar[str] = "dspash.open(workers=1)"
 
     def start(self) -> None:
-        # Its worker is killed again and again, which is no reason to give up here.
-        self._app = dspash.open(workers=1, lm="offline", max_restarts=1_000, sandbox="process")
+        # Its worker is killed again and again, which is no reason to give up here. No other system keeps what it runs.
+        self._app = dspash.open(workers=1, lm="offline", max_restarts=1_000, sandbox="process", database=None)
 
     def close(self) -> None:
         self._app.close()

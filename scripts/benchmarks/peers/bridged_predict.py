@@ -19,7 +19,8 @@ class BridgedPredict(Predictor):
     workers: ClassVar[int] = 1
 
     def start(self) -> None:
-        self._app = dspash.open(workers=self.workers, lm="offline", sandbox="process")
+        # Nothing is kept, as nothing is of a Predict in process.
+        self._app = dspash.open(workers=self.workers, lm="offline", sandbox="process", database=None)
         self._predict = {task: self._app.module("predict", str(task)) for task in Task}
         self._crunch = self._app.program("crunch", source=CRUNCH_SOURCE)
         while (
