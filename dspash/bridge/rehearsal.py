@@ -23,7 +23,10 @@ class Rehearsal(dspy.Module):
 
 _REQUESTS: Final = (
     (Command.CREATE_PROGRAM, {"id": _ID, "source": _SOURCE}),
-    (Command.EXECUTE, {"program_id": _ID, "inputs": {"question": "?"}, "detail": True, "files": "out"}),
+    (
+        Command.EXECUTE,
+        {"program_id": _ID, "inputs": {"question": "?"}, "detail": True, "files": "out", "trace": True},
+    ),
     (Command.DELETE, {"id": _ID}),
 )
 

@@ -31,7 +31,10 @@ class Rehearsal(dspy.Module):
 _SCENES: Final[tuple[tuple[Command, Mapping[str, Any]], ...]] = (
     (Command.CONFIGURE, {}),
     (Command.CREATE_PROGRAM, {"id": "rehearsal", "source": _SOURCE}),
-    (Command.EXECUTE, {"program_id": "rehearsal", "inputs": {"question": "?"}, "detail": True}),
+    (
+        Command.EXECUTE,
+        {"program_id": "rehearsal", "inputs": {"question": "?"}, "detail": True, "trace": True},
+    ),
     (Command.DELETE, {"id": "rehearsal"}),
 )
 
