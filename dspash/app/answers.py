@@ -11,7 +11,7 @@ from dspash.bridge import Call
 from dspash.errors import ProtocolError
 from dspash.prediction import Prediction
 
-__all__ = ["list_of", "map_of", "number_of", "read_prediction", "read_token"]
+__all__ = ["error_text", "list_of", "map_of", "number_of", "read_prediction", "read_token"]
 
 
 def read_prediction(call: Call, answer: Any) -> Prediction:
@@ -53,3 +53,10 @@ def number_of(value: Any, what: str) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise ProtocolError(f"{what} should be a number")
     return float(value)
+
+
+def error_text(error: Any) -> str:
+    """What a worker says of something that failed: text, or a fault's message."""
+    if isinstance(error, str):
+        return error
+    return str(map_of(error, "an error").get("message", "it failed"))

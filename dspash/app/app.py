@@ -41,7 +41,8 @@ class App(Collections):
     block, or `close`, stops the workers and leaves nothing behind.
 
     What it makes and does is kept: `app.programs`, `app.modules`, `app.runs` … are the collections of those records; see
-    Collections. `app.metrics` tells how often and how well something ran; see Monitoring.
+    Collections. `app.metrics` tells how often and how well something ran; see Monitoring. `app.register_metric(name, function)` offers a function of
+    this process as a metric by name; see HostMetrics.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class App(Collections):
         self._subjects = parts.subjects
         self._recorder = parts.recorder
         self.metrics = parts.monitoring.metrics
+        self.register_metric = parts.metrics.register
         self.runtime: Runtime = parts.runtime
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from dspash.app.builder import Builder
 from dspash.app.caller import Caller
 from dspash.app.jobs import Jobs
 from dspash.app.loader import Loader
-from dspash.app.metrics import HostMetrics
+from dspash.app.metrics import HostMetrics, StoredMetrics
 from dspash.app.models import Models
 from dspash.app.monitoring import Monitoring
 from dspash.app.plan import Planner
@@ -57,6 +57,7 @@ class Parts:
     loader: Loader
     subjects: Subjects
     recorder: Recorder | None
+    metrics: HostMetrics
     monitoring: Monitoring
 
 
@@ -107,8 +108,9 @@ def assemble(
     )
     planner = Planner(app, toolbox, metrics, defaults)
     builder = Builder(app, planner, toolbox)
-    runtime = AppRuntime(app, builder, planner, jobs)
+    runtime = AppRuntime(app, builder, planner, jobs, metrics)
     records = Records(database, runtime)
+    metrics.stored = StoredMetrics(records)
     registrar = Registrar(records, runtime, defaults)
     subjects = Subjects(records, registrar)
     recorder = Recorder(records.scene) if traces and records.are_kept else None
@@ -128,5 +130,6 @@ def assemble(
         loader=Loader(records, registrar, builder),
         subjects=subjects,
         recorder=recorder,
+        metrics=metrics,
         monitoring=Monitoring(records, recorder, subjects),
     )

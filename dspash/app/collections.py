@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from dspash.app.records import Records
     from dspash.app.registrar import Registrar
+    from dspash.resources.dataset import Dataset
     from dspash.resources.evaluation import Evaluation, EvaluationResult
+    from dspash.resources.example import Example
     from dspash.resources.kernel import AuditEntry, Collection
+    from dspash.resources.metric import Metric
     from dspash.resources.module import Module
     from dspash.resources.optimization_run import OptimizationRun
     from dspash.resources.optimizer import Optimizer
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Collections"]
 
-_SHORT: Final = {"runs": "optimization_runs", "versions": "program_versions"}
-"""Names that people say, and the tables that they mean."""
+_SHORT: Final = {"stored_metrics": "metrics", "runs": "optimization_runs", "versions": "program_versions"}
+"""Names that people say, and the tables that they mean; `app.metrics` tells how something ran."""
 
 
 class Collections:
@@ -38,8 +41,10 @@ class Collections:
 
     if TYPE_CHECKING:
         audit_entries: Collection[AuditEntry]
+        datasets: Collection[Dataset]
         evaluation_results: Collection[EvaluationResult]
         evaluations: Collection[Evaluation]
+        examples: Collection[Example]
         modules: Collection[Module]
         optimization_runs: Collection[OptimizationRun]
         optimizers: Collection[Optimizer]
@@ -48,6 +53,7 @@ class Collections:
         programs: Collection[Program]
         runs: Collection[OptimizationRun]
         signatures: Collection[Signature]
+        stored_metrics: Collection[Metric]
         traces: Collection[Trace]
         versions: Collection[ProgramVersion]
     else:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from dspash.app.answers import list_of, map_of, number_of
+from dspash.app.answers import error_text, list_of, map_of, number_of
 from dspash.bridge import Call
 from dspash.errors import ProtocolError
 from dspash.prediction import Prediction
@@ -105,11 +105,5 @@ def _read_result(raw: Mapping[str, Any], offset: int) -> ExampleResult:
         index=offset + int(number_of(raw.get("index"), "a result's index")),
         score=number_of(raw.get("score"), "a score"),
         prediction=None if fields is None else Prediction(map_of(fields, "the output fields")),
-        error=None if error is None else _error_text(error),
+        error=None if error is None else error_text(error),
     )
-
-
-def _error_text(error: Any) -> str:
-    if isinstance(error, str):
-        return error
-    return str(map_of(error, "an error").get("message", "it failed"))

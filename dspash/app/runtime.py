@@ -12,11 +12,22 @@ from dspash.app.builder import Builder
 from dspash.app.call_group import CallGroup
 from dspash.app.evaluation import Evaluation
 from dspash.app.jobs import JOB_TIMEOUT_S, Jobs, JobTerms, optimizer_settings
+from dspash.app.metrics import HostMetrics, host_name_in
 from dspash.app.plan import Planner
+from dspash.app.verdicts import read_verdicts
 from dspash.errors import ConfigurationError
 from dspash.prediction import Prediction
 from dspash.resources.content import State, json_of
-from dspash.resources.runtime import Definition, Improvement, Judged, Judgement, OnProgress, Runtime, Task
+from dspash.resources.runtime import (
+    Definition,
+    Improvement,
+    Judged,
+    Judgement,
+    OnProgress,
+    Runtime,
+    Task,
+    Verdict,
+)
 from dspash_protocol import Command
 
 if TYPE_CHECKING:
@@ -28,11 +39,14 @@ __all__ = ["AppRuntime", "RuntimeOnDemand", "judgement_of"]
 class AppRuntime:
     """Runs definitions in the workers of one app. Thread-safe."""
 
-    def __init__(self, app: App, builder: Builder, planner: Planner, jobs: Jobs) -> None:
+    def __init__(
+        self, app: App, builder: Builder, planner: Planner, jobs: Jobs, metrics: HostMetrics
+    ) -> None:
         self._app = app
         self._builder = builder
         self._planner = planner
         self._jobs = jobs
+        self._metrics = metrics
         self._running: dict[str, CallGroup] = {}
         self._lock = threading.Lock()
 
@@ -57,7 +71,7 @@ class AppRuntime:
         job: str,
         on_progress: OnProgress,
     ) -> Judgement:
-        _require_kept(metric)
+        self._require_known(metric)
         runnable = self._builder.build(definition)
         with self.job(job) as group:
             terms = JobTerms(JOB_TIMEOUT_S, None, on_progress)
@@ -66,7 +80,7 @@ class AppRuntime:
     def optimize(
         self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
     ) -> Improvement:
-        _require_kept(task.metric)
+        self._require_known(task.metric)
         runnable = self._builder.build(definition)
         settings = optimizer_settings(
             task.optimizer, task.trainset, task.valset, teacher=None, seed=task.seed, config=task.config
@@ -85,6 +99,14 @@ class AppRuntime:
             usage=asdict(usage),
         )
 
+    def score(
+        self, metric: Any, cases: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> Sequence[Verdict]:
+        self._require_known(metric)
+        told = [{"example": example, "prediction": prediction} for example, prediction in cases]
+        answer = self._app.call(Command.SCORE, {"metric": metric, "cases": told})
+        return read_verdicts(answer, len(cases))
+
     def cancel(self, job: str, reason: str) -> bool:
         with self._lock:
             group = self._running.get(job)
@@ -92,6 +114,16 @@ class AppRuntime:
             return False
         group.cancel(reason)
         return True
+
+    def _require_known(self, metric: Any) -> None:
+        """Raise ConfigurationError for a metric that is a function which this app was not given."""
+        name = host_name_in(metric)
+        if name is not None and not self._metrics.knows(name):
+            raise ConfigurationError(
+                "metric",
+                f"it is the function {name!r:.60} of an app, which this one was not given",
+                f"give it with app.register_metric({name!r:.60}, …), or name another metric",
+            )
 
     @contextmanager
     def job(self, name: str, group: CallGroup | None = None) -> Generator[CallGroup]:
@@ -141,6 +173,11 @@ class RuntimeOnDemand:
     ) -> Improvement:
         return self._opened().optimize(definition, task, job=job, on_progress=on_progress)
 
+    def score(
+        self, metric: Any, cases: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> Sequence[Verdict]:
+        return self._opened().score(metric, cases)
+
     def cancel(self, job: str, reason: str) -> bool:
         return self._runtime is not None and self._runtime.cancel(job, reason)
 
@@ -166,13 +203,3 @@ def judgement_of(evaluation: Evaluation) -> Judgement:
         ],
         usage=asdict(evaluation.usage),
     )
-
-
-def _require_kept(metric: Any) -> None:
-    """Raise ConfigurationError for a metric that is a function of another process."""
-    if isinstance(metric, Mapping) and "host" in metric:
-        raise ConfigurationError(
-            "metric",
-            "it was a function of the process that planned this, which is not kept",
-            "give a metric by its name, or as source text",
-        )

@@ -8,6 +8,7 @@ from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation, EvaluationResult
 from dspash.resources.example import Example
 from dspash.resources.kernel import Domain
+from dspash.resources.metric import Metric
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
 from dspash.resources.optimizer import Optimizer
@@ -32,6 +33,7 @@ DOMAIN: Final = Domain(
         EvaluationResult,
         Dataset,
         Example,
+        Metric,
         Trace,
     ]
 )

@@ -25,6 +25,7 @@ from dspash.resources.kernel import (
     internal,
     update,
 )
+from dspash.resources.metric import resolve_metric
 from dspash.resources.metric_name import metric_name
 from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
@@ -126,7 +127,7 @@ class Evaluation(Resource, table="evaluations"):
         examples = examples_from(scene, devset, "$.devset")
         return {
             **find_subject(scene, program, version, module, newest=False).to_values(),
-            "metric": metric,
+            "metric": resolve_metric(scene, metric),
             "metric_name": metric_name(metric),
             "devset": examples,
             "devset_hash": hash_of(examples),

@@ -8,7 +8,7 @@ __all__ = ["metric_name"]
 
 
 def metric_name(metric: JsonValue) -> str:
-    """The name of a built-in or of a host function; `source` for one that is given as text."""
+    """The name of a built-in or of a host function; `source` for one that is given as text, `judge` for a model's."""
     match metric:
         case str():
             return metric[:200]
@@ -16,5 +16,7 @@ def metric_name(metric: JsonValue) -> str:
             return name[:200]
         case {"source": _}:
             return "source"
+        case {"judge": _}:
+            return "judge"
         case _:
             return ""

@@ -24,6 +24,7 @@ from dspash.resources.kernel import (
     internal,
     update,
 )
+from dspash.resources.metric import resolve_metric
 from dspash.resources.metric_name import metric_name
 from dspash.resources.module import Module
 from dspash.resources.observed import observed
@@ -134,7 +135,7 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "seed": seed,
             "trainset": examples_from(scene, trainset, "$.trainset"),
             "valset": None if valset is None else examples_from(scene, valset, "$.valset"),
-            "metric": metric,
+            "metric": resolve_metric(scene, metric),
             "metric_name": metric_name(metric),
         }
 

@@ -22,6 +22,7 @@ __all__ = [
     "OnProgress",
     "Runtime",
     "Task",
+    "Verdict",
     "cancel_job",
     "runtime_of",
 ]
@@ -81,6 +82,15 @@ class Judgement:
     usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a metric says of one prediction: a score, higher being better, and what to learn from it; or why it says none."""
+
+    score: float
+    feedback: str | None = None
+    error: str | None = None
+
+
 class Runtime(Protocol):
     """What runs programs. Every method may be called from any thread, waits for its result, and raises DspashErrors.
 
@@ -113,6 +123,12 @@ class Runtime(Protocol):
         self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
     ) -> Improvement:
         """Have an optimizer improve it; `job` is the name to cancel it by."""
+        ...
+
+    def score(
+        self, metric: Any, cases: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+    ) -> Sequence[Verdict]:
+        """What a metric, as workers take it, says of each case: an example, and a prediction made before."""
         ...
 
     def cancel(self, job: str, reason: str) -> bool:
