@@ -18,7 +18,7 @@ from dspash.cli.grouping import grouped
 __all__ = ["ALIASES", "INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
-_SPECIAL: Final[dict[str, str]] = {}
+_SPECIAL: Final = {"traces": "dspash.cli.traces"}
 """Modules with COMMANDS of a resource that its description does not have; they replace those of the same name."""
 
 

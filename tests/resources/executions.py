@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,7 +93,7 @@ def keep(scene: StoredScene, *executions: Execution) -> None:
 
 
 @contextmanager
-def recording(scene: StoredScene, *, retention: Retention | None = None) -> Iterator[Recorder]:
+def recording(scene: StoredScene, *, retention: Retention | None = None) -> Generator[Recorder]:
     recorder = Recorder(lambda: scene, retention=retention or Retention(None, None))
     try:
         yield recorder
