@@ -161,7 +161,7 @@ def test_a_program_survives_its_folder(scene: StoredScene, tmp_path: Path) -> No
     learned = scene.of(Program).learn(program.id, state=STATE, version=1)
     files = scene.of(Program).export("Answers", folder=str(tmp_path / "answers"))
     assert "predictors/qa/instructions.txt" in files
-    bring: Any = getattr(scene.of(Program), "import")
+    bring: Any = scene.of(Program).import_
     assert bring(folder=str(tmp_path / "answers")) == learned
     other = bring(folder=str(tmp_path / "answers"), name="Others")
     assert other.content_hash == learned.content_hash
@@ -172,7 +172,7 @@ def test_a_folder_may_name_only_classes_that_are_allowed(scene: StoredScene, tmp
     scene.of(Module).create(name="odd", type="custom", cls="package.module:Odd")
     scene.of(Program).create(name="P", cls="os:system", modules={"odd": "odd"})
     scene.of(Program).export("P", folder=str(tmp_path / "p"))
-    bring: Any = getattr(scene.of(Program), "import")
+    bring: Any = scene.of(Program).import_
     with pytest.raises(
         InvalidInputError, match=r"names os:system, package\.module:Odd; allow what you trust"
     ):

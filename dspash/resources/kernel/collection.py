@@ -50,6 +50,7 @@ class Collection(Generic[R]):
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         declared = self._declaration.actions
+        name = name.removesuffix("_")  # `import_`: a keyword cannot follow a dot
         if name in declared:
             return partial(self._run, declared[name])
         plain = name.removeprefix("a")
