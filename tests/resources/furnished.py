@@ -1,0 +1,58 @@
+"""Furnished: a database with at least one record of every resource, made by the resources' own actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dspash.resources.dataset import Dataset
+from dspash.resources.evaluation import Evaluation, EvaluationResult
+from dspash.resources.kernel import StoredScene
+from dspash.resources.metric import Metric
+from dspash.resources.module import Module
+from dspash.resources.optimization_run import OptimizationRun
+from dspash.resources.optimizer import Optimizer
+from dspash.resources.predictor import Predictor
+from dspash.resources.program import Program
+from dspash.resources.signature import Signature
+from dspash.resources.trace import Trace
+from dspash.store import GroupWriter
+
+__all__ = ["furnish"]
+
+EXAMPLES: list[Any] = [{"question": "Who?", "answer": "Ada"}, {"question": "Where?", "answer": "Oslo"}]
+LEAF: Any = {"name": "qa", "instructions": "Answer.", "demos": [{"question": "a", "answer": "b"}]}
+
+
+def furnish(scene: StoredScene) -> None:
+    """Make the records."""
+    scene.of(Signature).create(name="QA", inputs=["question"], outputs=["answer"], docstring="Answer.")
+    scene.of(Module).create(name="qa", type="predict", signature="question -> answer")
+    program = scene.of(Program).create(
+        name="Answers",
+        forward_fn="result = {'answer': self.qa(question=question).answer}",
+        modules={"qa": "qa"},
+    )
+    scene.of(Predictor).show(program_id=program.id, module_id=None, leaf=LEAF)
+    scene.of(Optimizer).create(name="few", type="BootstrapFewShot")
+    scene.of(OptimizationRun).create(program="Answers", trainset=EXAMPLES)
+    evaluation = scene.of(Evaluation).create(program="Answers", devset=EXAMPLES)
+    scene.of(EvaluationResult).note(
+        evaluation_id=str(evaluation.id), index=0, score=0.5, prediction={"answer": "Ada"}, error=None
+    )
+    scene.of(Dataset).create(name="questions", examples=EXAMPLES, inputs=["question"])
+    scene.of(Metric).create(name="same", type="exact_match", field="answer")
+    writer = GroupWriter(scene.store)
+    writer.append(
+        scene.domain.table(scene.domain.declaration(Trace)),
+        scene.of(Trace).row(
+            kind="program",
+            name="Answers",
+            program_id=program.id,
+            status="succeeded",
+            started_at=scene.now(),
+            duration_s=0.25,
+            inputs={"question": "Who?"},
+            outputs={"answer": "Ada"},
+        ),
+    )
+    writer.close()
