@@ -1,0 +1,1 @@
+"""A question answerer that retrieves, reads, retrieves again: built, optimised, judged, served and watched."""
