@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+from dspy._vendor.lm15 import serde
 from dspy._vendor.lm15.compat import OpenAIChatCompat, ResolvedOpenAIChatCompat, resolve_openai_chat_compat
 from dspy._vendor.lm15.providers import openai_chat
 from dspy.adapters import ChatAdapter, JSONAdapter, XMLAdapter, utils
 from dspy.adapters.decision import resolve_adapter
 from dspy.adapters.types.decision import Choice, Noul, Score
 from dspy.clients import execution
-from dspy.lm15 import Config, request_from_openai_chat
+from dspy.lm15 import Config, Usage, request_from_openai_chat
 from dspy.predict import predict
 from dspy.signatures.signature import SignatureMeta
 from pydantic import TypeAdapter
@@ -49,6 +51,7 @@ def remember() -> None:
     execution.request_from_openai_chat = _request_of
     setattr(openai_chat, _RESOLVE, _resolve_compat)
     setattr(openai_chat, _READ_CONFIG, _config_of)
+    serde.usage_from_dict = _usage_of
 
 
 # --- of types ---
@@ -202,3 +205,20 @@ def _config_of(
 @functools.lru_cache(MOST_KEPT)
 def _kept_config(provider: str, said: _Said) -> Config:
     return _read_config(provider, {name: value for name, _, value in said}, _RESOLVED_DIALECT, **_NO_MARKS)
+
+
+# --- of answers ---
+
+_COUNTS: Final = tuple(field.name for field in dataclasses.fields(Usage))
+_COUNT_KINDS: Final = frozenset({int, type(None)})
+_read_usage: Final = serde.usage_from_dict
+
+
+def _usage_of(told: dict[str, Any]) -> Usage:
+    counts = tuple(map(told.get, _COUNTS))
+    return _kept_usage(counts) if _COUNT_KINDS.issuperset(map(type, counts)) else _read_usage(told)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _kept_usage(counts: tuple[int | None, ...]) -> Usage:
+    return Usage(*counts)

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 import dspy
 import pytest
+from dspy._vendor.lm15 import serde
 from dspy.adapters import ChatAdapter, JSONAdapter, XMLAdapter, utils
 from dspy.adapters.decision import DecisionAdapter
 from dspy.adapters.types.decision import Noul
 from dspy.clients import execution
-from dspy.lm15 import request_from_openai_chat
+from dspy.lm15 import Usage, request_from_openai_chat
 from dspy.predict import predict
 from hypothesis import given
 from hypothesis import strategies as st
@@ -276,3 +277,29 @@ def test_what_is_kept_of_settings_cannot_be_written_to() -> None:
     first, second = (execution.request_from_openai_chat(body).config for _ in range(2))
     assert first == second
     assert first.extensions is None or first.extensions is not second.extensions
+
+
+# --- usage ---
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"input_tokens": 3, "output_tokens": 4},
+        {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8, "reasoning_tokens": 0},
+        {"input_tokens": 3.0, "output_tokens": 4},
+        {"input_tokens": 3, "something": "else"},
+    ],
+)
+def test_usage_is_read_as_before(told: dict[str, Any]) -> None:
+    for _ in range(2):
+        assert serde.usage_from_dict(told) == Usage(**{name: told[name] for name in told if "tokens" in name})
+
+
+@pytest.mark.parametrize("count", [-1, True, 0.5, "3"])
+def test_usage_that_cannot_be_is_refused_each_time(count: Any) -> None:
+    serde.usage_from_dict({"input_tokens": 1})
+    for _ in range(2):
+        with pytest.raises((TypeError, ValueError), match="input_tokens"):
+            serde.usage_from_dict({"input_tokens": count})
