@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from dspash.errors import InvalidInputError, Problem
 from dspash.resources.kernel import Declaration, Resource, StoredScene
-from dspash.resources.kernel.writer import Writer
+from dspash.resources.persistence.writer import Writer
 
 __all__ = ["FORM", "export_records", "import_records"]
 

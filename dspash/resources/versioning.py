@@ -23,7 +23,7 @@ def add_version(
     scene: Scene, program_id: UUID, program: str, number: int, content: ProgramContent, **more: Any
 ) -> None:
     """Write a version, in the scene's transaction. Raises ContentError, and ConflictError when the number is taken."""
-    from dspash.resources.kernel.writer import Writer
+    from dspash.resources.persistence.writer import Writer
 
     stored = cast("StoredScene", scene)  # actions are given no other
     writer = Writer[ProgramVersion](stored, stored.domain.declaration(ProgramVersion))

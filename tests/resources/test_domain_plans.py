@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import Context, StoredScene
-from dspash.resources.kernel.page import Order
+from dspash.resources.persistence.page import Order
 from dspash.store import Store
 from tests.resources.furnished import furnish
 

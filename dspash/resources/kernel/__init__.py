@@ -1,4 +1,4 @@
-"""The kernel of resources: what a declaration is made of, and what runs its actions.
+"""The kernel of resources: what a declaration is made of, and what a domain can be asked.
 
 class Signature(Resource, table="signatures"):
     name: Annotated[str, Attribute("How people refer to it.", unique=True)]
@@ -26,16 +26,15 @@ from dspash.resources.kernel.attribute import Attribute, DeclaredAttribute, Kind
 from dspash.resources.kernel.audit import AuditEntry
 from dspash.resources.kernel.context import Context
 from dspash.resources.kernel.domain import Domain
-from dspash.resources.kernel.identity import new_id
 from dspash.resources.kernel.policy import OpenPolicy, Policy
 from dspash.resources.kernel.relation import BelongsTo, HasMany, Relation
 from dspash.resources.kernel.resource import Declaration, Resource, declaration_of
 from dspash.resources.kernel.scene import Scene, StoredScene
 from dspash.resources.kernel.state_machine import StateMachine
+from dspash.store.identity import new_id
 
 if TYPE_CHECKING:
-    from dspash.resources.kernel.collection import Collection
-    from dspash.resources.kernel.page import Page
+    from dspash.resources.persistence import Collection, Page
 
 __all__ = [
     "Action",
@@ -68,10 +67,11 @@ __all__ = [
     "update",
 ]
 
-_NEED_SQLALCHEMY = {"Collection": "collection", "Page": "page"}
+_PERSISTENT = {"Collection", "Page"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _NEED_SQLALCHEMY:
+    # What needs SQLAlchemy is loaded when it is first used.
+    if name not in _PERSISTENT:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_NEED_SQLALCHEMY[name]}"), name)
+    return getattr(importlib.import_module("dspash.resources.persistence"), name)

@@ -52,7 +52,7 @@ class Domain:
     @cached_property
     def metadata(self) -> MetaData:
         """The tables of all resources."""
-        from dspash.resources.kernel.tables import make_tables
+        from dspash.resources.persistence import make_tables
 
         return make_tables(self._declarations.values())
 

@@ -14,8 +14,8 @@ from dspash.resources.kernel.resource import Resource
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from dspash.resources.kernel.collection import Collection
     from dspash.resources.kernel.domain import Domain
+    from dspash.resources.persistence import Collection
     from dspash.resources.runtime import Runtime
     from dspash.store import Store
 
@@ -94,7 +94,7 @@ class StoredScene:
         return self._runtime
 
     def of(self, resource: type[R]) -> Collection[R]:
-        from dspash.resources.kernel.collection import Collection
+        from dspash.resources.persistence import Collection
 
         return Collection(self, self.domain.declaration(resource))
 

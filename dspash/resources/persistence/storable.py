@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from dspash.errors import Problem
 from dspash.resources.kernel.attribute import DeclaredAttribute, Kind
-from dspash.resources.kernel.problems import shown_key
+from dspash.resources.persistence.problems import shown_key
 from dspash.store.json_text import encode_json
 
 __all__ = ["from_column", "to_column"]

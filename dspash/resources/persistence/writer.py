@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from dspash.errors import ConflictError, InvalidInputError, Problem
 from dspash.resources.kernel.audit import AuditEntry, differences
-from dspash.resources.kernel.identity import new_id
-from dspash.resources.kernel.problems import invalid
 from dspash.resources.kernel.resource import Declaration, Resource
 from dspash.resources.kernel.scene import StoredScene
-from dspash.resources.kernel.storable import to_column
+from dspash.resources.persistence.problems import invalid
+from dspash.resources.persistence.storable import to_column
+from dspash.store.identity import new_id
 
 __all__ = ["Writer"]
 

@@ -16,9 +16,9 @@ from sqlalchemy.sql.operators import ge, gt, le, lt
 from dspash.errors import InvalidInputError, Problem
 from dspash.resources.kernel.attribute import DeclaredAttribute, Kind
 from dspash.resources.kernel.described import FILTER_OPERATORS
-from dspash.resources.kernel.problems import shown_key
 from dspash.resources.kernel.resource import Declaration
-from dspash.resources.kernel.storable import to_column
+from dspash.resources.persistence.problems import shown_key
+from dspash.resources.persistence.storable import to_column
 
 __all__ = ["compile_filter", "read_value"]
 

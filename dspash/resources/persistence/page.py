@@ -12,8 +12,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 from sqlalchemy import ColumnElement, Table, UnaryExpression, and_, false, or_
 
 from dspash.errors import InvalidInputError, Problem
-from dspash.resources.kernel.filters import read_value
 from dspash.resources.kernel.resource import Declaration
+from dspash.resources.persistence.filters import read_value
 
 __all__ = ["Order", "Page"]
 

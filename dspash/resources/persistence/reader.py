@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select
 
 from dspash.errors import InvalidInputError, NotFoundError, Problem
-from dspash.resources.kernel.filters import compile_filter, read_value
-from dspash.resources.kernel.page import Order, Page
 from dspash.resources.kernel.relation import Relation
 from dspash.resources.kernel.resource import Declaration, Resource
 from dspash.resources.kernel.scene import StoredScene
-from dspash.resources.kernel.storable import from_column
+from dspash.resources.persistence.filters import compile_filter, read_value
+from dspash.resources.persistence.page import Order, Page
+from dspash.resources.persistence.storable import from_column
 from dspash_protocol import Progress
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Reader"]

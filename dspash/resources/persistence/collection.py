@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from dspash.errors import ConflictError, ForbiddenError, InvalidInputError, Problem
 from dspash.resources.kernel.action import Action, ActionKind
-from dspash.resources.kernel.page import Page
-from dspash.resources.kernel.problems import invalid
-from dspash.resources.kernel.reader import DEFAULT_LIMIT, MAX_LIMIT, Reader
 from dspash.resources.kernel.resource import Declaration, Resource
 from dspash.resources.kernel.scene import StoredScene
-from dspash.resources.kernel.writer import Writer
+from dspash.resources.persistence.page import Page
+from dspash.resources.persistence.problems import invalid
+from dspash.resources.persistence.reader import DEFAULT_LIMIT, MAX_LIMIT, Reader
+from dspash.resources.persistence.writer import Writer
 
 __all__ = ["Collection"]
 
