@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from dspash.cli.command import Answer, command
+from dspash.cli.completion import names_of
 from dspash.cli.exit_status import ExitStatus
 from dspash.cli.subject import PROGRAM, opened_app, program_of
-from dspash.errors import ConfigurationError
+from dspash.errors import ConfigurationError, NotFoundError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,9 +28,11 @@ def evaluate(
     *,
     program: Annotated[str, PROGRAM],
     examples: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="EXAMPLES", help="A file of examples, JSON lines or CSV, or a folder of them."
+            metavar="EXAMPLES",
+            help="A file of examples, JSON lines or CSV, or a folder of them; or a dataset, or one of its sets.",
+            autocompletion=names_of("datasets", "name"),
         ),
     ],
     metric: Annotated[str, typer.Option(help="The metric, by name.")] = "exact_match",
@@ -55,15 +58,33 @@ def evaluate(
     )
 
 
-def _examples_of(path: Path, limit: int | None) -> list[dict[str, Any]]:
+def _examples_of(given: str, limit: int | None) -> list[dict[str, Any]]:
+    path = Path(given).expanduser()
+    read = _read_files(path, limit) if path.exists() else _read_dataset(given)[:limit]
+    if not read:
+        raise ConfigurationError(given, "it holds no examples", "give one or more")
+    return read
+
+
+def _read_files(path: Path, limit: int | None) -> list[dict[str, Any]]:
     from itertools import islice
 
     from dspash.datasets import files_of, read_files
 
-    read = [one.row.fields for one in islice(read_files(files_of(path.expanduser())), limit)]
-    if not read:
-        raise ConfigurationError(str(path), "it holds no examples", "give one or more")
-    return read
+    return [one.row.fields for one in islice(read_files(files_of(path)), limit)]
+
+
+def _read_dataset(name: str) -> list[dict[str, Any]]:
+    """The examples of a dataset that is kept: all of `questions`, or one set of them, `questions/dev`."""
+    from dspash.cli.session import opened
+    from dspash.resources.examples import examples_from
+
+    with opened() as session:
+        try:
+            return examples_from(session.scene, name, "$.examples")
+        except NotFoundError:
+            problem = "there is no such file, and no such dataset"
+            raise ConfigurationError(name, problem, "dspash datasets list says which there are") from None
 
 
 def _map_of(found: Evaluation) -> dict[str, Any]:

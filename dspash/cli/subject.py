@@ -35,9 +35,11 @@ _LARGEST_SOURCE_BYTES: Final = 1 << 20
 def opened_app(**options: Any) -> Generator[tuple[App, Settings]]:
     """Open the app that the settings describe, for the block; `options` are those given to the command."""
     from dspash.app import open as open_app
+    from dspash.app.records import DEFAULT_DATABASE
 
     settings = current().settings(**options).values
     with open_app(
+        database=settings.database_url or DEFAULT_DATABASE,
         workers=settings.workers,
         lm=settings.lm,
         timeout_s=settings.timeout_s,

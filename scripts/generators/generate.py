@@ -40,11 +40,27 @@ def make_commands() -> dict[Path, str]:
     return {INDEX_FILE: make_index(DOMAIN.describe())}
 
 
+def make_configuration() -> dict[Path, str]:
+    """The settings."""
+    import configuration
+
+    return configuration.make_configuration(REPOSITORY / "docs" / "configuration.md")
+
+
+def make_resources() -> dict[Path, str]:
+    """The reference of all resources."""
+    import resources
+
+    return resources.make_resources(REPOSITORY / "docs" / "reference" / "resources.md")
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": make_vectors,
     "spec": make_spec,
     "reference": make_reference,
     "commands": make_commands,
+    "resources": make_resources,
+    "configuration": make_configuration,
 }
 
 

@@ -73,6 +73,19 @@ def test_the_program_of_a_new_project_runs_and_is_scored(dspash: Run, made: Path
 
 
 @pytest.mark.slow
+def test_a_program_is_scored_by_name_on_a_dataset(dspash: Run, made: Path) -> None:
+    assert dspash("run", "programs/answer.py", *BRIDGE).status == 0
+    imported = dspash("datasets", "import", "--name", "quiz", "--path", "data/questions.jsonl", "--json")
+    assert imported.status == 0, imported.err
+
+    scored = dspash("eval", "answer", "quiz", "--limit", "3", "--json")
+
+    assert (scored.status, scored.value["total"], scored.value["score"]) == (0, 3, 1.0)
+    assert dspash("evaluations", "count", "--json").value == 1
+    assert dspash("eval", "answer", "none/dev").status == ExitStatus.BAD_INPUT
+
+
+@pytest.mark.slow
 def test_a_score_that_is_too_low_fails(dspash: Run, made: Path) -> None:
     (made / "one.jsonl").write_text(
         '{"question": "Who?", "notes": ["Ada."], "answer": "nobody of that name"}\n'
@@ -177,3 +190,26 @@ def test_the_database_is_looked_at_and_upgraded(dspash: Run, project: Path) -> N
     assert (upgraded["current"], upgraded["pending"]) == (upgraded["newest"], [])
     assert dspash("db", "status").status == 0
     assert "status" in dspash("db").out
+
+
+def test_records_go_to_a_file_and_come_back(
+    dspash: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dspash("signatures", "create", "--name", "QA", "--inputs", "question", "--outputs", "answer")
+
+    assert dspash("db", "export", "all.jsonl", "--json").value["records"]["Signature"] == 1
+    assert dspash("db", "export", "all.jsonl").status == ExitStatus.BAD_INPUT
+    assert dspash("db", "export", "-").out == (project / "all.jsonl").read_text()
+    assert dspash("db", "vacuum", "--json").value["bytes_after"] > 0
+
+    monkeypatch.setenv("DSPASH_DATABASE_URL", "other.db")
+    assert dspash("db", "import", "all.jsonl", "--json").value["records"]["Signature"] == 1
+    assert dspash("signatures", "show", "QA").status == 0
+    assert dspash("db", "import", "none.jsonl").status == ExitStatus.BAD_INPUT
+
+
+def test_an_import_of_what_is_no_export_changes_nothing(dspash: Run, project: Path) -> None:
+    (project / "no.jsonl").write_text("{}\n")
+
+    assert dspash("db", "import", "no.jsonl").status == ExitStatus.BAD_INPUT
+    assert dspash("signatures", "count", "--json").value == 0
