@@ -1,5 +1,5 @@
 """Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`,
-`scripts/bench sandbox`, `scripts/bench soak`.
+`scripts/bench sandbox`, `scripts/bench soak`, `scripts/bench traces`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from benchmarks.scale import FULL, QUICK
 from benchmarks.soak import Soak
 from benchmarks.soak_run import run_soak_and_judge
 from benchmarks.storm import Plan
+from benchmarks.traces_run import run_traces
+from benchmarks.tracing import FULL_TRACES, QUICK_TRACES
 
 __all__ = ["main"]
 
@@ -113,6 +115,13 @@ def _soak(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _traces(given: argparse.Namespace) -> int:
+    run = run_traces(console=Console(stderr=True), amounts=QUICK_TRACES if given.quick else FULL_TRACES)
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _console() -> Console:
     console = Console()
     if not console.is_terminal:
@@ -127,7 +136,9 @@ def _write_json(path: Path | None, report: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
-    commands = parser.add_subparsers(required=True, metavar="bridge|faults|fuzz|interpreter|sandbox|soak")
+    commands = parser.add_subparsers(
+        required=True, metavar="bridge|faults|fuzz|interpreter|sandbox|soak|traces"
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
     shared.add_argument("--quick", action="store_true", help="show that it runs; too few samples to quote")
@@ -172,4 +183,9 @@ def _parser() -> argparse.ArgumentParser:
     soak.add_argument("--calls", type=int, help=f"to be made ({_CALLS})")
     soak.add_argument("--tier", default="strict", help="of the sandbox (strict)")
     soak.set_defaults(run=_soak)
+
+    traces = commands.add_parser(
+        "traces", parents=[shared], help="what traces cost: on a call's path, to write, to find again"
+    )
+    traces.set_defaults(run=_traces)
     return parser
