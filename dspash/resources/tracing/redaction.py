@@ -21,7 +21,7 @@ _SHAPES: Final[Mapping[str, str]] = {
     "AIza": r"\bAIza[0-9A-Za-z_-]{35}",  # Google
     "AKIA": r"\bAKIA[0-9A-Z]{16}\b",  # AWS
     "ASIA": r"\bASIA[0-9A-Z]{16}\b",
-    "gh": r"\bgh[pousr]_[A-Za-z0-9]{36,}",  # GitHub
+    **{f"gh{kind}_": rf"\bgh{kind}_[A-Za-z0-9]{{36,}}" for kind in "pousr"},  # GitHub
     "github_pat_": r"\bgithub_pat_[A-Za-z0-9_]{22,}",
     "glpat-": r"\bglpat-[A-Za-z0-9_-]{20,}",  # GitLab
     "hf_": r"\bhf_[A-Za-z0-9]{30,}",  # Hugging Face
