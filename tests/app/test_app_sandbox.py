@@ -69,8 +69,10 @@ def test_calls_whose_zygote_dies_before_their_workers_are_born_are_served_by_the
     with dspash.open(spares=0) as app, ThreadPoolExecutor(6) as callers:
         program = snippet(app, "result = {'number': number}")
         assert program(number=0).number == 0
+        zygote = _zygote_of_this_process()
+        zygote.suspend()  # so that it forks nothing more
         early = [callers.submit(program, number=number) for number in range(3)]
-        _zygote_of_this_process().kill()
+        zygote.kill()
         late = [callers.submit(program, number=number) for number in range(3, 6)]
         assert [call.result().number for call in (*early, *late)] == list(range(6))
 

@@ -43,6 +43,7 @@ def main() -> NoReturn:
     from dspash_protocol.birth import Up
     from dspash_worker.confinement import install_outer, prepare
     from dspash_worker.log import say
+    from dspash_worker.stdio import open_streams
     from dspash_worker.versions import find_versions
     from dspash_worker.zygote.brood import Brood
     from dspash_worker.zygote.control import Control
@@ -60,6 +61,7 @@ def main() -> NoReturn:
         say(f"a zygote has one thread, this one has {threads}")
         os._exit(_UNFIT)
     if given.sandbox:
+        open_streams()  # in every fork these lead to its own 1 and 2
         prepare()
         install_outer()
     gc.collect()

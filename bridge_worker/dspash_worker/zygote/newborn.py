@@ -14,7 +14,7 @@ from dspash_worker.confinement import confine, enter_namespaces, kernel
 from dspash_worker.confinement.landlock import Rules
 from dspash_worker.exit import ExitCode, leave
 from dspash_worker.options import Options
-from dspash_worker.stdio import Pipes, claim, open_streams
+from dspash_worker.stdio import Pipes, claim
 from dspash_worker.zygote.lineage import die_with_parent_thread
 from dspash_worker.zygote.mark import set_mark
 from dspash_worker.zygote.nest import Nest
@@ -63,7 +63,6 @@ def become_worker(newborn: Newborn) -> NoReturn:
                 newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules
             ).layers
             pipes = Pipes(_CHANNEL, os.dup(_CHANNEL))  # one poller waits for each under a number of its own
-            open_streams()
         given = newborn.plan.options
         options = Options(concurrency=given.concurrency, max_frame=given.max_frame)
         leave(newborn.serve(pipes, options, layers))
