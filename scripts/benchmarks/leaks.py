@@ -59,7 +59,7 @@ def check_leaks(*, calls: int, restarts: int, on_step: Callable[[str], None]) ->
 
     Raises DspashError when a call fails that nothing was done to.
     """
-    with dspash.open(workers=1, lm="offline", sandbox="process") as app:
+    with dspash.open(workers=1, lm="offline", sandbox="process", database=None) as app:
         qa = app.module("predict", "question -> answer")
         sleeper = app.program("sleeper", source=_SLEEPER)
         on_step(f"{calls:,} calls")

@@ -28,7 +28,7 @@ def main(count: int) -> None:
         begun.release()
 
     say_begun.__name__ = "begun"
-    app = dspash.open(timeout_s=600, sandboxes=count, spares=2)
+    app = dspash.open(timeout_s=600, sandboxes=count, spares=2, database=None)
     limits = dspash.Limits(cpu_s=300, wall_s=300)
     program = app.program("busy", source=SOURCE, tools={"begun": say_begun}, limits=limits)
     for _ in range(count):

@@ -38,7 +38,7 @@ _BOUND_S: Final = 30.0
 
 def measure_calls(amounts: Amounts, on_step: Callable[[str], None]) -> list[Measured]:
     """One call after another with a spare ready, then as many as there can be, then crashes."""
-    with dspash.open(timeout_s=_BOUND_S) as app:
+    with dspash.open(timeout_s=_BOUND_S, database=None) as app:
         program = app.program("trivial", source=_SOURCE)
         app.run(program, {"word": "warm"})
         on_step("calls on spares")
@@ -101,7 +101,7 @@ def _measure_crashes(amounts: Amounts, on_step: Callable[[str], None]) -> list[M
     ends again and again with nothing to do is kept waiting.
     """
     seconds: list[float] = []
-    with dspash.open(timeout_s=_BOUND_S, max_restarts=1000) as app:
+    with dspash.open(timeout_s=_BOUND_S, max_restarts=1000, database=None) as app:
         module = app.module("predict", "question -> answer")
         sleeper = app.program("sleeper", source=_SLEEPER, sandbox="process")
         for number in range(amounts.crashes):

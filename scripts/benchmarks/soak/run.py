@@ -83,7 +83,7 @@ def run_soak(soak: Soak, *, on_step: Callable[[int], object]) -> SoakReport:
     folder = Path(tempfile.mkdtemp(prefix="dspash-soak-"))
     before = Holdings.take(folder)
     tally = _Tally()
-    with dspash.open(workers=1, timeout_s=TIMEOUT_S, sandbox=soak.tier) as app:
+    with dspash.open(workers=1, timeout_s=TIMEOUT_S, sandbox=soak.tier, database=None) as app:
         programs = _define(app)
         # What the first of each kind bring into memory, large answers above all, is the price of starting.
         _side_by_side(app, programs, draw=_draw, calls=max(20, soak.calls // 10), seed=-1, tally=_Tally())

@@ -56,6 +56,7 @@ class Crew:
             workers=WORKERS,
             lm="offline",
             sandbox="process",
+            database=None,
             max_frame=MAX_FRAME,
             cancel_grace_s=self._cancel_grace_s,
             retire_grace_s=1.0,
