@@ -57,15 +57,25 @@ OPTIMIZER: Final = {"max_bootstrapped_demos": 3, "max_labeled_demos": 10}
 
 
 def baleen_task(
-    title: str, passages: Sequence[Passage], trainset: Sequence[Example], devset: Sequence[Example]
+    title: str,
+    passages: Sequence[Passage],
+    trainset: Sequence[Example],
+    devset: Sequence[Example],
+    *,
+    program: str = "SimplifiedBaleen",
 ) -> Task:
-    """Answer questions by searching `passages`; an example has a `question` and its `answer`."""
+    """Answer questions by searching `passages`; an example has a `question` and its `answer`.
+
+    `program` is the name under which it is kept: what it learns belongs to these passages.
+    """
     index = PassageIndex(passages)
+    tools = {"search": index.search}
 
     def define(app: App) -> Program:
-        return app.program(
-            "SimplifiedBaleen", source=BALEEN, tools={"search": index.search}, init={"max_hops": MAX_HOPS}
-        )
+        return app.program(program, source=BALEEN, tools=tools, init={"max_hops": MAX_HOPS})
+
+    def load(app: App) -> Program:
+        return app.program(program, tools=tools)
 
     return Task(
         title=f"{title}, {len(passages)} passages",
@@ -78,4 +88,6 @@ def baleen_task(
         further_scores={"f1_score": f1_score},
         optimizer_config=OPTIMIZER,
         define=define,
+        program=program,
+        load=load,
     )

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dspash.demo.report import Answered, Report
+from dspash.demo.report import Answered, Kept, Report
 from dspash.demo.stage import Stage
 from dspash.demo.task import Task
 
@@ -92,10 +92,12 @@ def print_heading(task: Task, console: Console) -> None:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print what was answered, then the closing table."""
+    """Print what was answered, then the closing table, then what is kept of it and how to look at it."""
     console.print()
     _print_answers(report.answers, console)
     console.print(_closing_table(report))
+    if report.kept is not None:
+        _print_kept(report.kept, console)
 
 
 def _print_answers(answers: Sequence[Answered], console: Console) -> None:
@@ -109,11 +111,33 @@ def _print_answers(answers: Sequence[Answered], console: Console) -> None:
         console.print()
 
 
+def _print_kept(kept: Kept, console: Console) -> None:
+    console.out(f"kept in {kept.database}", highlight=False)
+    if kept.made is None:
+        console.out(f"{kept.program}: optimising came to nothing that was not there already", highlight=False)
+    elif kept.made == kept.live:
+        console.out(
+            f"{kept.program}: version {kept.made} is live now; the next run begins with it", highlight=False
+        )
+    else:
+        live = "none is live" if kept.live is None else f"version {kept.live} stays live"
+        console.out(f"{kept.program}: version {kept.made} is no better, {live}", highlight=False)
+    console.out("have a look:", highlight=False)
+    for command in (
+        f"programs diff {kept.program}",
+        "runs list",
+        "evaluations list",
+        "traces list",
+        "status",
+    ):
+        console.out(f"  dspash {command}", highlight=False)
+
+
 def _closing_table(report: Report) -> Table:
     before, after, optimization = report.before, report.after, report.optimization
     table = Table(title=report.task, title_justify="left")
     table.add_column("")
-    for heading in ("plain", "optimising", "optimised"):
+    for heading in (report.start, "optimising", "optimised"):
         table.add_column(heading, justify="right")
     for name, score in before.scores.items():
         table.add_row(name.replace("_", " "), f"{score:.1%}", "", f"{after.scores[name]:.1%}")

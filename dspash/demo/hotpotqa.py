@@ -33,7 +33,10 @@ def hotpotqa_questions(folder: Path) -> Task:
     Raises ConfigurationError naming the file and the place.
     """
     train, dev = (read_json(folder / name, _FILE) for name in ("train.json", "dev.json"))
-    return baleen_task("HotPotQA", _paragraphs([*train, *dev]), _examples(train), _examples(dev))
+    passages = _paragraphs([*train, *dev])
+    return baleen_task(
+        "HotPotQA", passages, _examples(train), _examples(dev), program="SimplifiedBaleen-HotPotQA"
+    )
 
 
 def _paragraphs(questions: Iterable[_Question]) -> list[Passage]:

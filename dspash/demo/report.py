@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Answered", "Cost", "Judged", "Report"]
+__all__ = ["Answered", "Cost", "Judged", "Kept", "Report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,41 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a database holds of `program` now, by the numbers of its versions.
+
+    The run began with `began`, None for the plain program, and made `made`, None where that came to nothing new; `live` is
+    the one that the next run begins with.
+    """
+
+    database: str
+    program: str
+    began: int | None
+    made: int | None
+    live: int | None
+
+    def to_map(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "database": self.database,
+            "program": self.program,
+            "began": self.began,
+            "made": self.made,
+            "live": self.live,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The whole run: the program judged, optimised and judged again."""
+    """The whole run: the program judged, optimised and judged again. `start` is what it was at first, for people."""
 
     task: str
     before: Judged
     optimization: Cost
     after: Judged
     answers: tuple[Answered, ...]
+    start: str = "plain"
+    kept: Kept | None = None
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -89,4 +116,6 @@ class Report:
             "optimization": self.optimization.to_map(),
             "answers": [one.to_map() for one in self.answers],
             "task": self.task,
+            "start": self.start,
+            "kept": None if self.kept is None else self.kept.to_map(),
         }

@@ -1,4 +1,4 @@
-"""Run: evaluate a program, optimise it, evaluate it again, ask it three questions."""
+"""Run: evaluate a program, optimise it, evaluate it again, ask it three questions; keep what is better."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 from dspash.app import App, Evaluation, Module, Program
 from dspash.app import open as open_app
 from dspash.demo.display import Display
+from dspash.demo.lineage import Lineage
 from dspash.demo.report import Answered, Cost, Judged, Report
 from dspash.demo.stage import Stage
 from dspash.demo.task import Task
@@ -24,11 +25,17 @@ QUESTIONS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """`seed` orders the training examples, seeds the optimizer and chooses the questions."""
+    """`seed` orders the training examples, seeds the optimizer and chooses the questions.
+
+    `database` is where programs are kept, a path or a URL; with None, nothing is. A run begins with the live version
+    of its program, if there is one, unless `anew`.
+    """
 
     workers: int = 2
     lm: str = "offline"
     seed: int = 0
+    database: str | None = None
+    anew: bool = False
 
 
 def run_task(task: Task, options: RunOptions, display: Display) -> Report:
@@ -36,7 +43,7 @@ def run_task(task: Task, options: RunOptions, display: Display) -> Report:
 
     Raises DspashError.
     """
-    with open_app(workers=options.workers, lm=options.lm) as app:
+    with open_app(workers=options.workers, lm=options.lm, database=options.database) as app:
         return _Run(app, task, options, display).report()
 
 
@@ -48,15 +55,29 @@ class _Run:
         self._task = task
         self._display = display
         self._seed = options.seed
+        self._lineage = (
+            None if options.database is None or not task.program else Lineage(app, task, options.database)
+        )
+        self._anew = options.anew
         self._random = random.Random(options.seed)
 
     def report(self) -> Report:
         with self._stage("start workers"):
-            plain = self._task.define(self._app)
-        before = self._judge("evaluate plain", plain)
-        improved, cost = self._optimise(plain)
+            first, start = self._begin()
+        before = self._judge(f"evaluate {start}", first)
+        improved, cost = self._optimise(first)
         after = self._judge("evaluate optimised", improved)
-        return Report(self._task.title, before, cost, after, self._answer(improved))
+        answers = self._answer(improved)
+        kept = None if self._lineage is None else self._lineage.settle(is_better=after.score > before.score)
+        return Report(self._task.title, before, cost, after, answers, start, kept)
+
+    def _begin(self) -> tuple[Program | Module, str]:
+        """What the run begins with, and what to call that."""
+        plain = self._task.define(self._app)
+        if self._lineage is None:
+            return plain, "plain"
+        live = self._lineage.begin(anew=self._anew)
+        return (plain, "plain") if live is None else (live, f"version {self._lineage.began}")
 
     @contextmanager
     def _stage(self, title: str) -> Generator[Stage]:

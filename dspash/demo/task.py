@@ -16,7 +16,8 @@ Example: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """`define` creates the program in an app's workers.
+    """`define` creates the program in an app's workers. Under the name `program` an app keeps it, and `load` has its
+    live version created; a task without that name begins anew each time.
 
     `metric` judges it, and is what the optimizer works towards; `score_name` is what people call its mean.
     `further_scores` are means over the same predictions: functions of (expected, predicted), from 0 to 1.
@@ -30,6 +31,8 @@ class Task:
     score_name: str
     metric: Metric
     define: Callable[[App], Program | Module]
+    program: str = ""
+    load: Callable[[App], Program] | None = None
     further_scores: Mapping[str, Callable[[str, str], float]] = field(
         default_factory=dict[str, Callable[[str, str], float]]
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
 from dspash.demo.display import LineDisplay, LiveDisplay, print_report, stages_on
-from dspash.demo.report import Answered, Cost, Judged, Report
+from dspash.demo.report import Answered, Cost, Judged, Kept, Report
 from dspash.demo.stage import Stage
 
 REPORT = Report(
@@ -109,3 +110,27 @@ def test_a_report_as_json_has_the_scores_before_and_after() -> None:
         {"asked": "When?", "expected": "1889", "outputs": {}, "error": "nobody knows"},
     ]
     assert REPORT.errors == ("no such luck", "nobody knows")
+
+
+@pytest.mark.parametrize(
+    ("made", "live", "told"),
+    [
+        (3, 3, "version 3 is live now"),
+        (3, 2, "version 3 is no better, version 2 stays live"),
+        (2, None, "version 2 is no better, none is live"),
+        (None, 2, "nothing that was not there already"),
+    ],
+)
+def test_what_is_kept_is_told_with_the_commands_to_look_at_it(
+    made: int | None, live: int | None, told: str
+) -> None:
+    plain, written = console(terminal=False)
+
+    print_report(
+        dataclasses.replace(REPORT, start="version 2", kept=Kept("x.db", "Baleen", 2, made, live)), plain
+    )
+
+    assert "kept in x.db" in written.getvalue()
+    assert f"Baleen: {'optimising came to ' if made is None else ''}{told}" in written.getvalue()
+    assert "dspash programs diff Baleen" in written.getvalue()
+    assert "version 2" in written.getvalue()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,19 +24,21 @@ GONE_WITHIN_S: Final = 10.0
 
 
 def dspash_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "demo", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    """Run it; on a database of its own, where none is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(
+            [COMMAND, "demo", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=BOUND_S,
+            check=False,
+            env={**os.environ, "DSPASH_DATABASE_URL": str(Path(folder) / "demo.db"), **environment},
+        )
 
 
-def report_of(*arguments: str) -> dict[str, Any]:
+def report_of(*arguments: str, **environment: str) -> dict[str, Any]:
     """Run with --json; return its one line on stdout."""
-    done = dspash_demo("--json", *arguments)
+    done = dspash_demo("--json", *arguments, **environment)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
@@ -54,6 +57,44 @@ def test_the_own_questions_are_answered_better_after_optimisation() -> None:
     assert report["optimization"]["lm_calls"] > 0
     assert len(report["answers"]) == 3
     assert all(answer["outputs"]["answer"] for answer in report["answers"])
+
+
+def test_the_next_run_begins_with_what_the_last_one_made(tmp_path: Path) -> None:
+    database = str(tmp_path / "demo.db")
+
+    first = report_of(DSPASH_DATABASE_URL=database)
+    second = report_of(DSPASH_DATABASE_URL=database)
+    anew = report_of("--anew", DSPASH_DATABASE_URL=database)
+
+    kept = {"database": database, "program": "SimplifiedBaleen"}
+    assert first["kept"] == {**kept, "began": None, "made": 2, "live": 2}
+    assert (second["start"], second["kept"]["began"]) == ("version 2", 2)
+    assert second["before"]["score"] == first["after"]["score"]
+    assert (anew["start"], anew["before"]["score"]) == ("plain", first["before"]["score"])
+
+
+def test_what_a_run_has_made_can_be_looked_at(tmp_path: Path) -> None:
+    environment = {**os.environ, "DSPASH_DATABASE_URL": str(tmp_path / "demo.db")}
+    told = dspash_demo(DSPASH_DATABASE_URL=environment["DSPASH_DATABASE_URL"]).stdout.splitlines()
+    commands = [line.split()[1:] for line in told[told.index("have a look:") + 1 :]]
+
+    assert len(commands) >= 3
+    for command in commands:
+        looked = subprocess.run(
+            [COMMAND, *command], capture_output=True, text=True, timeout=BOUND_S, check=False, env=environment
+        )
+        assert looked.returncode == 0, (command, looked.stderr)
+        assert looked.stdout.strip()
+
+
+def test_without_a_place_to_keep_anything_it_runs_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = dspash_demo("--json", DSPASH_DATABASE_URL="", XDG_DATA_HOME=str(tmp_path / "file"))
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kept"] is None
+    assert "nothing is kept" in done.stderr
 
 
 @pytest.mark.data
@@ -96,7 +137,7 @@ def test_people_see_the_stages_the_answers_and_a_table() -> None:
     stages = ["start workers", "evaluate plain", "optimise", "evaluate optimised", "answer questions"]
     assert [line.split(":")[0] for line in lines[1:6]] == stages
     assert done.stdout.count("expected: ") == 3
-    assert any("exact match" in line and "%" in line for line in lines[-8:])
+    assert any("exact match" in line and "%" in line for line in lines[-14:])
 
 
 def test_a_console_that_knows_ascii_only_is_enough() -> None:
