@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,7 +14,7 @@ from dspash.errors import StoreError
 from dspash.store.address import Address
 from dspash.store.json_text import encode_json
 
-__all__ = ["BEGIN", "NOT_AT_ALL", "READ", "WRITE", "make_engine"]
+__all__ = ["BEGIN", "NOT_AT_ALL", "READ", "WRITE", "make_engine", "without_foreign_keys"]
 
 BEGIN: Final = "dspash_begin"
 """The execution option that says how SQLite begins a connection's transactions: see READ, WRITE and NOT_AT_ALL."""
@@ -58,6 +60,21 @@ def make_engine(address: Address, *, busy_timeout_s: float) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+@contextmanager
+def without_foreign_keys(connection: Connection) -> Generator[None]:
+    """Let a connection to SQLite, outside a transaction, change tables that others refer to.
+
+    SQLite changes a table by making another and dropping the first; dropping it would do to the records that refer to it
+    what deleting its records does.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON").close()
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -22,7 +22,7 @@ from dspash.errors import (
     StoreVersionError,
 )
 from dspash.store.address import Address
-from dspash.store.engine import BEGIN, NOT_AT_ALL, WRITE, make_engine
+from dspash.store.engine import BEGIN, NOT_AT_ALL, WRITE, make_engine, without_foreign_keys
 from dspash.store.migrating import Migrations, MigrationStatus
 
 __all__ = ["Store", "Vacuumed"]
@@ -173,8 +173,23 @@ class Store:
 
     def upgrade(self, to: str | None = None) -> MigrationStatus:
         """Bring the tables to the newest revision, or to `to`; nothing changes when a step fails."""
-        with self.transaction() as connection:
-            return self._migrations.upgrade(connection, str(self._address), to=to)
+        if not self.is_sqlite:
+            with self.transaction() as connection:
+                return self._migrations.upgrade(connection, str(self._address), to=to)
+        with (
+            self._turn(),
+            self._translating(),
+            self._engine.connect().execution_options(**{BEGIN: WRITE}) as connection,
+            without_foreign_keys(connection),
+            connection.begin(),
+        ):
+            status = self._migrations.upgrade(connection, str(self._address), to=to)
+            if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                told = (
+                    f"{len(broken)} records would refer to what is not there, such as one of {broken[0][0]}"
+                )
+                raise StoreError(str(self._address), told, "restore a copy; nothing was changed")
+            return status
 
     def vacuum(self) -> Vacuumed:
         """Give back the room of what was deleted, and renew what the planner knows of the tables.

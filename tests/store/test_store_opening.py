@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from dspash.errors import ClosedError, ConfigurationError, ReentrancyError, StoreError, StoreVersionError
 from dspash.resources import DOMAIN
@@ -113,6 +114,29 @@ def test_an_upgrade_that_fails_changes_nothing(database: str, tmp_path: Path) ->
         assert (store.status().current, store.status().pending) == (newest, (number,))
         with store.read() as connection, pytest.raises(Exception, match=r"(?i)no such table|does not exist"):
             connection.execute(text("SELECT * FROM half"))
+
+
+def test_a_table_that_others_refer_to_is_remade_without_a_loss(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    header = "import sqlalchemy as sa\nfrom alembic import op\n"
+    (folder / "versions" / "r0001.py").write_text(
+        f"{header}revision = '0001'\ndown_revision = None\ndef upgrade():\n"
+        "    op.create_table('a', sa.Column('id', sa.Integer(), primary_key=True), sa.Column('x', sa.Text()))\n"
+        "    op.create_table('b', sa.Column('a', sa.Integer(), sa.ForeignKey('a.id', ondelete='CASCADE')))\n"
+        "    op.execute(\"INSERT INTO a VALUES (1, 'x')\")\n    op.execute('INSERT INTO b VALUES (1)')\n"
+    )
+    (folder / "versions" / "r0002.py").write_text(
+        f"{header}revision = '0002'\ndown_revision = '0001'\ndef upgrade():\n"
+        "    with op.batch_alter_table('a') as batch:\n        batch.alter_column('x', nullable=False)\n"
+    )
+    with Store.connect(database, migrations=Migrations(folder)) as store:
+        store.upgrade(to="0001")
+        store.upgrade()
+        with store.read() as connection:
+            assert connection.execute(text("SELECT a FROM b")).all() == [(1,)]
+        with pytest.raises(IntegrityError), store.transaction() as connection:
+            connection.execute(text("INSERT INTO b VALUES (7)"))
 
 
 @pytest.mark.parametrize(

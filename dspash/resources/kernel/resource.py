@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,7 +130,7 @@ def _declared(record: type[Resource]) -> Declaration:
     return Declaration(
         name=record.__name__,
         table=record.table_name,
-        doc=(record.__doc__ or "").strip(),
+        doc=inspect.cleandoc(record.__doc__ or ""),
         record=record,
         attributes=attributes,
         relations={name: value for name, value in members.items() if isinstance(value, Relation)},
