@@ -49,9 +49,9 @@ def make_configuration() -> dict[Path, str]:
 
 def make_resources() -> dict[Path, str]:
     """The reference of all resources."""
-    import resources
+    import resource_reference
 
-    return resources.make_resources(REPOSITORY / "docs" / "reference" / "resources.md")
+    return resource_reference.make_resources(REPOSITORY / "docs" / "reference" / "resources.md")
 
 
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
