@@ -97,6 +97,23 @@ class SignatureType(type):
         """Return it as the wire carries it: `{inputs, outputs, instructions?, name?}`."""
         return signature_map(cls.spec)
 
+    def to_arguments(cls) -> dict[str, Any]:
+        """Return what `app.signatures.create` takes, which keeps it under its name."""
+        told = signature_map(cls.spec)
+        inputs, outputs = (
+            [
+                {("description" if key == "desc" else key): value for key, value in field.items()}
+                for field in fields
+            ]
+            for fields in (told["inputs"], told["outputs"])
+        )
+        return {
+            "name": cls.spec.name,
+            "inputs": inputs,
+            "outputs": outputs,
+            "docstring": cls.spec.instructions,
+        }
+
     # --- others like it ---
 
     def parse(cls, text: str, *, instructions: str = "", name: str = "") -> SignatureType:

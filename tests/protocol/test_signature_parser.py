@@ -379,3 +379,14 @@ def test_schemas_beyond_the_grammar_are_refused(schema: object, problem: str) ->
 def test_a_literal_of_very_many_options_is_refused() -> None:
     with pytest.raises(SignatureError, match="more than 10000 options"):
         parse_type(f"Literal[{', '.join(str(number) for number in range(10_001))}]")
+
+
+def test_an_error_shows_the_beginning_of_a_long_word_and_no_more() -> None:
+    for text in (
+        f"a: {'x' * 50_000} -> b",
+        f"a, {'y' * 50_000}: zzz -> b",
+        f"a -> b: Literal[{'w' * 50_000}]",
+    ):
+        with pytest.raises(SignatureError) as caught:
+            parse_signature(text)
+        assert len(str(caught.value)) < 500

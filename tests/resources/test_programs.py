@@ -206,7 +206,7 @@ def test_a_module_takes_its_signature_from_a_signature(scene: StoredScene) -> No
         name="QA", inputs=["question"], outputs=[{"name": "answer", "type": "str"}], docstring="Answer."
     )
     module = scene.of(Module).create(name="qa", type="chain_of_thought", signature_id="QA")
-    assert module.signature_text == "question: str -> answer: str"
+    assert module.signature_text == "question -> answer: str"
     assert scene.of(Module).get("qa", include=["signature"]).signature.name == "QA"
     with pytest.raises(InvalidInputError, match="is given twice"):
         scene.of(Module).create(name="b", type="predict", signature="a -> b", signature_id="QA")

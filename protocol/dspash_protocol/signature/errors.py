@@ -34,7 +34,7 @@ class SignatureError(ValueError):
     def __str__(self) -> str:
         places = [self.path] if self.path != "$" else []
         if self.field is not None:
-            places.append(f"field {self.field!r}")
+            places.append(f"field {self.field!r:.80}")
         if self.position is not None:
             places.append(f"character {self.position}")
         place = ", ".join(places)

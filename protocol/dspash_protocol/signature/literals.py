@@ -25,7 +25,7 @@ def read_value(cursor: Cursor) -> Any:
         return _read_list(cursor)
     if cursor.accept("{"):
         return _read_map(cursor)
-    hint = f'quote text, as in "{token.text}"' if token.kind is Kind.NAME else ""
+    hint = f'quote text, as in "{token.text:.60}"' if token.kind is Kind.NAME else ""
     raise cursor.error(f"a value is wanted, not {token}", hint=hint)
 
 

@@ -38,7 +38,7 @@ class Token:
     value: str | int | float = ""
 
     def __str__(self) -> str:
-        return "the end" if self.kind is Kind.END else repr(self.text)
+        return "the end" if self.kind is Kind.END else f"{self.text!r:.80}"
 
 
 _SPACE: Final = re.compile(r"\s+")
