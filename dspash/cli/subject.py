@@ -40,6 +40,8 @@ def opened_app(**options: Any) -> Generator[tuple[App, Settings]]:
     settings = current().settings(**options).values
     with open_app(
         database=settings.database_url or DEFAULT_DATABASE,
+        tenant=settings.tenant,
+        actor=settings.actor,
         workers=settings.workers,
         lm=settings.lm,
         timeout_s=settings.timeout_s,
