@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -18,6 +17,7 @@ from dspash.app.jobs import JOB_TIMEOUT_S, Examples, JobTerms, cancellable, opti
 from dspash.app.kept_jobs import KeptJobs
 from dspash.app.metrics import Metric
 from dspash.app.plan import Plan, Tools
+from dspash.app.records import Keeping
 from dspash.app.runnable import Module, Program, Runnable, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
@@ -41,8 +41,8 @@ class App(Collections):
     block, or `close`, stops the workers and leaves nothing behind.
 
     What it makes and does is kept: `app.programs`, `app.modules`, `app.runs` … are the collections of those records; see
-    Collections. `app.metrics` tells how often and how well something ran; see Monitoring. `app.register_metric(name, function)` offers a function of
-    this process as a metric by name; see HostMetrics.
+    Collections. `app.metrics` tells how often and how well something ran; see Monitoring.
+    `app.register_metric(name, function)` offers a function of this process as a metric by name; see HostMetrics.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class App(Collections):
         timeout_s: float = CALL_TIMEOUT_S,
         sandbox: Tier = Tier.STRICT,
         limits: Limits | None = None,
-        database: str | os.PathLike[str] | None = None,
-        traces: bool = True,
+        keeping: Keeping | None = None,
     ) -> None:
         parts = assemble(
             self,
@@ -63,21 +62,20 @@ class App(Collections):
             timeout_s=timeout_s,
             sandbox=sandbox,
             limits=limits or Limits(),
-            database=database,
-            traces=traces,
+            keeping=keeping or Keeping(),
         )
+        self._parts = parts
         self.gateway = parts.gateway
         self._bridge = parts.bridge
-        self._interpreters = parts.interpreters
         self._planner = parts.planner
         self._sandboxing = parts.sandboxing
         self._caller = parts.caller
         self._kept_jobs = KeptJobs(self, parts.planner, parts.jobs, parts.registrar)
         self._records = parts.records
         self._registrar = parts.registrar
+        self._recorder = parts.recorder
         self._loader = parts.loader
         self._subjects = parts.subjects
-        self._recorder = parts.recorder
         self.metrics = parts.monitoring.metrics
         self.register_metric = parts.metrics.register
         self.runtime: Runtime = parts.runtime
@@ -93,12 +91,7 @@ class App(Collections):
 
     def close(self) -> None:
         """Fail what is still open with ClosedError and stop everything, within some seconds. Idempotent."""
-        self._bridge.close()
-        self._interpreters.end_all()
-        if self._recorder is not None:
-            self._recorder.close()
-        self._registrar.close()
-        self._records.close()
+        self._parts.close()
 
     async def aclose(self) -> None:
         """The same without blocking the event loop."""

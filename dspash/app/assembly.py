@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +14,7 @@ from dspash.app.metrics import HostMetrics, StoredMetrics
 from dspash.app.models import Models
 from dspash.app.monitoring import Monitoring
 from dspash.app.plan import Planner
-from dspash.app.records import Records
+from dspash.app.records import Keeping, Records
 from dspash.app.registrar import Registrar
 from dspash.app.runtime import AppRuntime
 from dspash.app.sandbox_choice import SandboxDefaults
@@ -41,7 +40,7 @@ OFFLINE: Final = "offline"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an app is made of. The bridge runs already; whoever has it closes it."""
+    """What an app is made of. The bridge runs already; whoever has the parts closes them."""
 
     gateway: Gateway
     interpreters: LentInterpreters
@@ -60,6 +59,15 @@ class Parts:
     metrics: HostMetrics
     monitoring: Monitoring
 
+    def close(self) -> None:
+        """End what runs; then write what is still to be kept, and close the database. Idempotent and bounded."""
+        self.bridge.close()
+        self.interpreters.end_all()
+        if self.recorder is not None:
+            self.recorder.close()
+        self.registrar.close()
+        self.records.close()
+
 
 def assemble(
     app: App,
@@ -69,8 +77,7 @@ def assemble(
     timeout_s: float,
     sandbox: Tier,
     limits: Limits,
-    database: str | os.PathLike[str] | None,
-    traces: bool,
+    keeping: Keeping,
 ) -> Parts:
     """Make the parts of `app`. Raises UnsupportedModelError for a model that nobody serves, and what Bridge raises."""
     toolbox, metrics = Toolbox(), HostMetrics()
@@ -109,11 +116,11 @@ def assemble(
     planner = Planner(app, toolbox, metrics, defaults)
     builder = Builder(app, planner, toolbox)
     runtime = AppRuntime(app, builder, planner, jobs, metrics)
-    records = Records(database, runtime)
+    records = Records(keeping, runtime)
     metrics.stored = StoredMetrics(records)
     registrar = Registrar(records, runtime, defaults)
     subjects = Subjects(records, registrar)
-    recorder = Recorder(records.scene) if traces and records.are_kept else None
+    recorder = Recorder(records.scene) if keeping.traces and records.are_kept else None
     caller.recorder = recorder
     return Parts(
         gateway=gateway,

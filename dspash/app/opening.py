@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ParamSpec, TypeAlias, cast
 
 from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
-from dspash.app.records import DEFAULT_DATABASE
+from dspash.app.records import ACTOR, DEFAULT_DATABASE, TENANT, Keeping
 from dspash.app.sandbox_choice import read_limits, read_tier
 from dspash.bridge import BridgeOptions
 from dspash.errors import ConfigurationError
@@ -30,6 +30,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     workers: int = 1,
     lm: str = OFFLINE,
     database: str | os.PathLike[str] | None = DEFAULT_DATABASE,
+    tenant: str = TENANT,
+    actor: str = ACTOR,
     traces: bool = True,
     timeout_s: float = CALL_TIMEOUT_S,
     sandbox: str | Tier = Tier.STRICT,
@@ -62,6 +64,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
     database: where programs, runs and evaluations are kept: a path or a URL. By default that of DSPASH_DATABASE_URL, or a
         file in the user's data folder; with None nothing is kept. It is opened when there is something to keep.
+    tenant, actor: whose records these are, and who is said to have changed them.
     traces: keep every execution there, too, with what its modules, models and tools were given and have said.
     timeout_s: what a call gets unless it says otherwise.
     sandbox: the tier in which programs given as text run; limits: what one call of theirs may use.
@@ -80,7 +83,8 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 
     Raises ConfigurationError naming the argument that is wrong.
     """
-    require_name("lm", lm)
+    for name, given in {"lm": lm, "tenant": tenant, "actor": actor}.items():
+        require_name(name, given)
     # Checked by the names they have here: the classes that keep them have other ones.
     for name, period in {
         "timeout_s": timeout_s,
@@ -126,8 +130,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
         timeout_s=timeout_s,
         sandbox=read_tier("sandbox", sandbox),
         limits=read_limits("limits", limits),
-        database=database,
-        traces=traces,
+        keeping=Keeping(database, tenant, actor, traces=traces),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from loguru import logger
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dspash.resources.runtime import Runtime
     from dspash.store import Store
 
-__all__ = ["ACTOR", "DEFAULT_DATABASE", "TENANT", "Records"]
+__all__ = ["ACTOR", "DEFAULT_DATABASE", "TENANT", "Keeping", "Records"]
 
 DEFAULT_DATABASE: Final = "default"
 """What `database` says for the usual place: DSPASH_DATABASE_URL, or else a file in the user's data folder."""
@@ -31,36 +32,37 @@ TENANT: Final = "default"
 R = TypeVar("R", bound="Resource")
 
 
-class Records:
-    """What one app keeps. Nothing is opened, nor imported, before the first use. Thread-safe.
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where an app keeps what it does, whose that is, and who does it.
 
-    `database` is a path, a URL, DEFAULT_DATABASE, or None: nothing is kept. Everything is done by `actor` for `tenant`.
+    `database` is a path, a URL, DEFAULT_DATABASE, or None: nothing is kept. `traces`: executions are kept as well.
     """
 
-    def __init__(
-        self,
-        database: str | os.PathLike[str] | None,
-        runtime: Runtime,
-        *,
-        tenant: str = TENANT,
-        actor: str = ACTOR,
-    ) -> None:
-        self._database = database
+    database: str | os.PathLike[str] | None = None
+    tenant: str = TENANT
+    actor: str = ACTOR
+    traces: bool = True
+
+
+class Records:
+    """What one app keeps. Nothing is opened, nor imported, before the first use. Thread-safe."""
+
+    def __init__(self, keeping: Keeping, runtime: Runtime) -> None:
+        self._keeping = keeping
         self._runtime = runtime
-        self._tenant = tenant
-        self._actor = actor
         self._scene: StoredScene | None = None
         self._opener = os.getpid()
         self._is_closed = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Records {'open' if self.is_open else 'not open'} {self._database!r}>"
+        return f"<Records {'open' if self.is_open else 'not open'} {self._keeping.database!r}>"
 
     @property
     def are_kept(self) -> bool:
         """Whether there is a database at all."""
-        return self._database is not None
+        return self._keeping.database is not None
 
     @property
     def is_open(self) -> bool:
@@ -109,7 +111,7 @@ class Records:
         """One request of this process. Raises ConfigurationError for an actor or tenant that is none."""
         from dspash.resources.kernel import Context, new_id
 
-        return Context(self._actor, self._tenant, str(new_id()))
+        return Context(self._keeping.actor, self._keeping.tenant, str(new_id()))
 
     def _opened(self) -> StoredScene:
         with self._lock:
@@ -123,7 +125,7 @@ class Records:
             return self._scene
 
     def _open(self) -> StoredScene:
-        if self._database is None:
+        if self._keeping.database is None:
             raise ConfigurationError(
                 "database",
                 "this app keeps nothing",
@@ -136,7 +138,7 @@ class Records:
         from dspash.resources.kernel.scene import StoredScene
         from dspash.store import Store
 
-        store = Store.open(None if self._database == DEFAULT_DATABASE else self._database)
+        store = Store.open(None if self._keeping.database == DEFAULT_DATABASE else self._keeping.database)
         try:
             scene = StoredScene(self._context(), domain=DOMAIN, store=store, runtime=self._runtime)
             for name in ("OptimizationRun", "Evaluation"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -19,8 +20,8 @@ from dspash.app.records import Records
 from dspash.app.runnable import Module, Program, Runnable
 from dspash.app.runtime import AppRuntime, judgement_of
 from dspash.app.sandbox_choice import SandboxDefaults, choose_sandbox
-from dspash.errors import DspashError, InvalidInputError, Problem
-from dspash.resources.content import ContentError, json_of
+from dspash.errors import ConflictError, DspashError, InvalidInputError, Problem
+from dspash.resources.content import Content, ContentError, json_of
 from dspash.resources.runtime import Improvement
 
 __all__ = ["Registrar"]
@@ -30,6 +31,9 @@ SETTLING_S: Final = 30.0
 
 CLOSING_S: Final = 10.0
 """How long `close` waits for what is still to be written."""
+
+ATTEMPTS: Final = 3
+"""How often a definition is written anew after others were quicker."""
 
 R = TypeVar("R", bound=Runnable)
 
@@ -104,17 +108,25 @@ class Registrar:
                 self._keep(noted)
             except DspashError as error:
                 logger.warning("{} {!r} is not kept: {}", type(noted).__name__, noted.name, error)
+            except Exception as error:  # noqa: BLE001 - a defect with one definition leaves the others theirs
+                logger.opt(exception=error).error("{!r} could not be kept", noted.name)
 
     def _keep(self, runnable: Runnable) -> _Kept:
         """Have it in the records as it is. Raises InvalidInputError for what cannot be kept, and what actions raise."""
-        from dspash.resources import module, program, versioning
-
-        scene = self._records.scene()
         try:
             content = content_of_runnable(runnable)
             kept = content.to_map()
         except ContentError as error:
             raise _unkept(error) from None
+        for _ in range(ATTEMPTS - 1):
+            with suppress(ConflictError):  # another process defines it at this moment: then it is there
+                return self._define(runnable, content, kept)
+        return self._define(runnable, content, kept)
+
+    def _define(self, runnable: Runnable, content: Content, kept: dict[str, Any]) -> _Kept:
+        from dspash.resources import module, program, versioning
+
+        scene = self._records.scene()
         if isinstance(runnable, Program):
             record = scene.of(program.Program).define(
                 name=runnable.name, content=kept, sandbox=self._sandbox_of(runnable)

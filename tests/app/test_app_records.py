@@ -102,7 +102,7 @@ def test_an_evaluation_is_kept_example_by_example(app: dspash.App) -> None:
     compared = app.evaluations.compare(first, other=str(second.id))
     assert compared["after"] == 1.0
     planned = app.evaluations.create(program="Answers", devset=EXAMPLES, metric={"host": "mine"})
-    with pytest.raises(dspash.ConfigurationError, match="function of the process"):
+    with pytest.raises(dspash.ConfigurationError, match="register_metric"):
         app.evaluations.run(planned)
     assert app.evaluations.list(filter={"status": "failed"}).items[0].error
 
