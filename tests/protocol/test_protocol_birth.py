@@ -121,7 +121,7 @@ def test_a_layer_that_is_not_known_is_refused_and_not_left_out() -> None:
         ({"do": "fly"}, r"\$\.do: 'fly' is none of spawn, quit"),
         ({"do": "spawn", "id": 7, "plan": 3}, r"\$\.plan: must be bytes, is 3"),
         ({"do": "spawn", "id": 7, "plan": b""}, r"\$\.plan: .* is empty"),
-        ({"do": "spawn", "plan": b"{\"tier\": 7}"}, r"\$\.plan\.tier: must be text, is 7"),
+        ({"do": "spawn", "plan": b'{"tier": 7}'}, r"\$\.plan\.tier: must be text, is 7"),
     ],
 )
 def test_a_refusal_tells_the_place_and_what_is_there(raw: dict[str, Any], told: str) -> None:
