@@ -224,4 +224,4 @@ def _elixir(cursor: Cursor, opening: Token) -> Type:
             return MapOf(_key(cursor, key, token), value)
         case _:
             hint = "write {:array, :string} or {:map, :any}"
-            raise cursor.error(f"{{:{token.text} …}} is no type", at=opening, hint=hint)
+            raise cursor.error(f"{{:{token.text:.60} …}} is no type", at=opening, hint=hint)
