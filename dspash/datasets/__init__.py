@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dspash.datasets.file_format import FileFormat
+from dspash.datasets.file_format import FileFormat, FormatName
 from dspash.datasets.folder import DataFile, files_of
 from dspash.datasets.hotpotqa import INPUTS as HOTPOTQA_INPUTS
 from dspash.datasets.reading import FileReading, OnReading, SplitRow, read_files
@@ -15,6 +15,7 @@ __all__ = [
     "DataFile",
     "FileFormat",
     "FileReading",
+    "FormatName",
     "OnReading",
     "Row",
     "SplitPlan",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from dspash.datasets.csv_table import read_csv
 from dspash.datasets.hotpotqa import looks_like_hotpotqa, read_hotpotqa
@@ -16,7 +16,7 @@ from dspash.datasets.parquet import read_parquet
 from dspash.datasets.row import Row
 from dspash.datasets.source import Source, opened
 
-__all__ = ["SUFFIXES", "FileFormat", "format_in", "format_of", "reader_of"]
+__all__ = ["SUFFIXES", "FileFormat", "FormatName", "format_in", "format_of", "reader_of"]
 
 
 class FileFormat(StrEnum):
@@ -29,6 +29,9 @@ class FileFormat(StrEnum):
     TSV = "tsv"
     PARQUET = "parquet"
 
+
+FormatName: TypeAlias = Literal["jsonl", "json", "hotpotqa", "csv", "tsv", "parquet"]
+"""The same, as people write it."""
 
 SUFFIXES: Final = {
     ".jsonl": FileFormat.JSON_LINES,

@@ -14,6 +14,7 @@ from dspash.datasets import (
     HOTPOTQA_INPUTS,
     FileFormat,
     FileReading,
+    FormatName,
     Row,
     SplitPlan,
     SplitRow,
@@ -50,7 +51,7 @@ def _import(
     *,
     name: str,
     path: str,
-    format: FileFormat | None = None,
+    format: FormatName | None = None,
     inputs: list[str] | None = None,
     types: dict[str, str] | None = None,
     sizes: dict[str, int | float] | None = None,
@@ -65,7 +66,7 @@ def _import(
     have, as signatures write them; `sizes` are sets to draw, as shares (0.8) or counts (200). Memory stays bounded,
     and of a file that cannot be read to its end nothing is kept.
     """
-    files = files_of(Path(path), format)
+    files = files_of(Path(path), None if format is None else FileFormat(format))
     if inputs is None and all(file.format is FileFormat.HOTPOTQA for file in files):
         inputs = list(HOTPOTQA_INPUTS)
     rows = read_files(files, types=types, on_reading=on_progress)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 from pydantic import Field, JsonValue
 
@@ -20,20 +19,13 @@ BUILT_IN_METRICS: Final = ("exact_match", "f1_score", "contains", "passage_match
 """What every worker knows by name. Texts are compared as SQuAD does: without case, punctuation, articles and accents' forms."""
 
 
-class MetricType(StrEnum):
-    """What does the scoring."""
+MetricType: TypeAlias = Literal[
+    "exact_match", "f1_score", "contains", "passage_match", "answer_passage_match", "code", "judge", "host"
+]
+"""What does the scoring: a built-in, Python source that a worker runs, a language model by instructions, or a function that
+the app was given by name."""
 
-    EXACT_MATCH = "exact_match"
-    F1_SCORE = "f1_score"
-    CONTAINS = "contains"
-    PASSAGE_MATCH = "passage_match"
-    ANSWER_PASSAGE_MATCH = "answer_passage_match"
-    CODE = "code"  # Python source, which a worker runs
-    JUDGE = "judge"  # a language model, by instructions
-    HOST = "host"  # a function that the app was given by name
-
-
-_PARTS: Final = {MetricType.CODE: "code", MetricType.JUDGE: "instructions", MetricType.HOST: "function"}
+_PARTS: Final = {"code": "code", "judge": "instructions", "host": "function"}
 """What a type is made of; a built-in may be told the field that it compares."""
 
 
@@ -96,7 +88,7 @@ class Metric(Resource, table="metrics"):
         description: str | None = None,
     ) -> Values:
         """Change what is given; the rest stays, unless another type has no use for it."""
-        kind = MetricType(record.type) if type is None else type
+        kind = cast("MetricType", record.type) if type is None else type
         given = {"field": field, "code": code, "instructions": instructions, "function": function}
         kept = {name: getattr(record, name) for name in given} if kind == record.type else {}
         parts = {name: kept.get(name) if value is None else value for name, value in given.items()}
@@ -118,7 +110,15 @@ class Metric(Resource, table="metrics"):
 
     def to_wire(self) -> dict[str, JsonValue]:
         """Return it as workers take it."""
-        return _wire(MetricType(self.type), self)
+        match self.type:
+            case "code":
+                return {"source": self.code}
+            case "judge":
+                return {"judge": self.instructions}
+            case "host":
+                return {"host": self.function}
+            case name:
+                return {"name": name, **({} if self.field is None else {"field": self.field})}
 
 
 def resolve_metric(scene: Scene, metric: JsonValue, path: str = "$.metric") -> Any:
@@ -145,21 +145,9 @@ def _content(type_: MetricType, parts: dict[str, str | None]) -> dict[str, Any]:
     ]
     if wanted != "field" and not (parts[wanted] or "").strip():
         problems.append(Problem(f"$.{wanted}", f"missing: a metric of type {type_} is made of it"))
-    if type_ is MetricType.PASSAGE_MATCH and parts["field"] is not None:
+    if type_ == "passage_match" and parts["field"] is not None:
         problems.append(Problem("$.field", "passage_match compares citations with gold_passages"))
     if problems:
         raise InvalidInputError.of(problems)
-    content = {"type": str(type_), **parts}
+    content = {"type": type_, **parts}
     return {**content, "content_hash": hash_of(content)}
-
-
-def _wire(type_: MetricType, record: Metric) -> dict[str, JsonValue]:
-    match type_:
-        case MetricType.CODE:
-            return {"source": record.code}
-        case MetricType.JUDGE:
-            return {"judge": record.instructions}
-        case MetricType.HOST:
-            return {"host": record.function}
-        case _:
-            return {"name": str(type_), **({} if record.field is None else {"field": record.field})}

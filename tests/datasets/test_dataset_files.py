@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dspash.datasets import FileFormat, FileReading, files_of, read_files
+from dspash.datasets import FileFormat, FileReading, FormatName, files_of, read_files
 from dspash.errors import InvalidInputError
 
 ROWS = [
@@ -250,3 +250,7 @@ def test_a_column_is_right_wherever_the_file_was_cut(tmp_path: Path, monkeypatch
         monkeypatch.setattr("dspash.datasets.json_array._CHUNK", chunk)
         with pytest.raises(InvalidInputError, match=r"line 2: .*at column 30"):
             fields_of(path)
+
+
+def test_every_format_can_be_named() -> None:
+    assert set(get_args(FormatName)) == {str(one) for one in FileFormat}
