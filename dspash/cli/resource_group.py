@@ -15,7 +15,15 @@ from typer.core import TyperGroup
 
 from dspash.cli.grouping import grouped
 
-__all__ = ["ALIASES", "INDEX_FILE", "ResourceEntry", "ResourceGroup", "make_index", "read_index"]
+__all__ = [
+    "ALIASES",
+    "INDEX_FILE",
+    "ResourceEntry",
+    "ResourceGroup",
+    "make_index",
+    "read_index",
+    "special_commands",
+]
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
 _SPECIAL: Final = {"traces": "dspash.cli.traces"}
@@ -77,12 +85,18 @@ class ResourceGroup(TyperGroup):
 
 
 def _functions(name: str) -> dict[str, Callable[..., Any]]:
-    from dspash.cli.domain import command_name, read_domain
+    from dspash.cli.domain import read_domain
     from dspash.cli.resource_commands import commands_of
     from dspash.resources import DOMAIN
 
-    functions = commands_of(read_domain(DOMAIN.describe())[name])
-    if name in _SPECIAL:
-        special = importlib.import_module(_SPECIAL[name])
-        functions.update({command_name(function.__name__): function for function in special.COMMANDS})
-    return functions
+    return {**commands_of(read_domain(DOMAIN.describe())[name]), **special_commands(name)}
+
+
+def special_commands(name: str) -> dict[str, Callable[..., Any]]:
+    """The commands of a resource that are written by hand, by what is typed."""
+    from dspash.cli.domain import command_name
+
+    if name not in _SPECIAL:
+        return {}
+    written = importlib.import_module(_SPECIAL[name]).COMMANDS
+    return {command_name(function.__name__): function for function in written}

@@ -13,12 +13,17 @@ import pytest
 from dspash.cli.domain import command_name, read_domain
 from dspash.cli.exit_status import ExitStatus
 from dspash.cli.resource_commands import name_of
-from dspash.cli.resource_group import INDEX_FILE, make_index, read_index
+from dspash.cli.resource_group import INDEX_FILE, make_index, read_index, special_commands
 from dspash.resources import DOMAIN
 from tests.cli.conftest import Run
 
 FORMS = read_domain(DOMAIN.describe())
-ACTIONS = [(name, one) for name, form in FORMS.items() for one in form.actions]
+ACTIONS = [
+    (name, one)
+    for name, form in FORMS.items()
+    for one in form.actions
+    if name_of(form, one) not in special_commands(name)
+]
 
 
 def make(dspash: Run, name: str, **options: str) -> Any:
