@@ -87,7 +87,7 @@ def run_checks() -> Iterator[Check]:
     yield settings
     if settings.outcome is Outcome.OK:
         yield check_database(load_settings().values.database_url)
-    for extra, packages in extras_of(metadata.requires("dspash") or []).items():
+    for extra, packages in sorted(extras_of(metadata.requires("dspash") or []).items()):
         yield check_extra(extra, [package for package in packages if _version_of(package) is None])
     yield check_containment(find_containment(), platform.system())
     for tier in Tier:

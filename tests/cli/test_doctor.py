@@ -164,7 +164,7 @@ def test_this_machine_passes(dspash: Run, project: Path) -> None:
         "DSPy",
         "settings",
         "database",
-        *(extra for extra in extras if extra not in {"extra dev", "extra bench"}),
+        *sorted(extra for extra in extras if extra not in {"extra dev", "extra bench"}),
         "containment",
         *tiers,
         "sandbox memory",
