@@ -54,12 +54,22 @@ def make_resources() -> dict[Path, str]:
     return resource_reference.make_resources(REPOSITORY / "docs" / "reference" / "resources.md")
 
 
+def make_faces() -> dict[Path, str]:
+    """The types of all collections."""
+    import collection_faces
+
+    from dspash.resources import DOMAIN
+
+    return collection_faces.make_faces(REPOSITORY / "dspash" / "app" / "collections.pyi", DOMAIN)
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": make_vectors,
     "spec": make_spec,
     "reference": make_reference,
     "commands": make_commands,
     "resources": make_resources,
+    "faces": make_faces,
     "configuration": make_configuration,
 }
 
