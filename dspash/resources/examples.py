@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from pydantic import JsonValue
 
 from dspash.errors import NotFoundError
+from dspash.resources.content import json_of, wire_of
 from dspash.resources.kernel import Scene
-from dspash.resources.refusal import refused
+from dspash.resources.refusal import refused, refusing
 
 __all__ = ["ExampleSource", "Examples", "examples_from", "examples_of"]
 
@@ -23,6 +24,8 @@ def examples_of(given: Examples, path: str) -> list[Any]:
     """The examples, with at least one. Raises InvalidInputError about `path`."""
     if not given:
         raise refused(path, "has no examples")
+    with refusing(path):
+        wire_of(json_of(given))  # they can be kept, and be sent when they are needed
     return list(given)
 
 

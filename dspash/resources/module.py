@@ -189,12 +189,14 @@ class Module(Resource, table="modules"):
         scene: Scene, record: Module, *, inputs: dict[str, JsonValue], timeout_s: float | None = None
     ) -> Prediction:
         """Run it once. `inputs` has exactly its signature's input fields."""
-        return runtime_of(scene).execute(module_definition(record), inputs, timeout_s=timeout_s)
+        with refusing("$.inputs"):
+            given = wire_of(inputs)
+        return runtime_of(scene).execute(module_definition(record), given, timeout_s=timeout_s)
 
     @generic
     def get_demos(scene: Scene, record: Module) -> dict[str, list[dict[str, JsonValue]]]:
         """The demonstrations of each of its predictors, by the predictor's name."""
-        return {leaf.name: [dict(demo) for demo in leaf.demos] for leaf in leaves_of(_state(scene, record))}
+        return {leaf.name: json_of(leaf.demos) for leaf in leaves_of(_state(scene, record))}
 
     @generic
     def set_demos(
@@ -208,8 +210,8 @@ class Module(Resource, table="modules"):
             raise refused("$.predictor", f"say which: {', '.join(names) or 'there is none'}")
         with refusing("$.predictor"):
             leaf = next((leaf for leaf in leaves_of(state) if leaf.name == name), Leaf(name, "", ()))
-            changed = with_leaf(state, Leaf(name, leaf.instructions, tuple(demos)))
-        return scene.of(Module).learn(record, state=json_of(changed))
+            changed = json_of(with_leaf(state, Leaf(name, leaf.instructions, tuple(demos))))
+        return scene.of(Module).learn(record, state=changed)
 
     def content(self) -> ModuleContent:
         """All that it is, as a value."""

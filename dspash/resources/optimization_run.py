@@ -28,6 +28,7 @@ from dspash.resources.metric import resolve_metric
 from dspash.resources.metric_name import metric_name
 from dspash.resources.module import Module
 from dspash.resources.observed import observed
+from dspash.resources.refusal import refusing
 from dspash.resources.runtime import Improvement, OnProgress, Task, cancel_job, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.resources.versioning import number_of
@@ -127,11 +128,14 @@ class OptimizationRun(Resource, table="optimization_runs"):
         from dspash.resources.optimizer import optimizer_named
 
         known = optimizer_named(scene, optimizer)
+        given = {**(known.config if known is not None else {}), **(config or {})}
+        with refusing("$.config"):
+            wire_of(given)  # it can be sent when it is needed
         return {
             **find_subject(scene, program, version, module, newest=True).to_values(),
             "optimizer_id": None if known is None else known.id,
             "optimizer": optimizer if known is None else known.type,
-            "config": {**(known.config if known is not None else {}), **(config or {})},
+            "config": given,
             "seed": seed,
             "trainset": examples_from(scene, trainset, "$.trainset"),
             "valset": None if valset is None else examples_from(scene, valset, "$.valset"),

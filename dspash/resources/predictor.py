@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from dspash.resources.content import Leaf, json_of
 from dspash.resources.kernel import Attribute, BelongsTo, Resource, Scene, Values, create, internal, update
+from dspash.resources.refusal import refusing
 
 __all__ = ["Predictor", "keep_leaves"]
 
@@ -76,7 +77,8 @@ class Predictor(Resource, table="predictors"):
             record.instructions if instructions is None else instructions,
             tuple(record.demos if demos is None else demos),
         )
-        edited = json_of({"name": leaf.name, "instructions": leaf.instructions, "demos": leaf.demos})
+        with refusing("$"):
+            edited = json_of({"name": leaf.name, "instructions": leaf.instructions, "demos": leaf.demos})
         if record.program_id is not None:
             scene.of(Program).edit(record.program_id, leaf=edited)
         elif record.module_id is not None:

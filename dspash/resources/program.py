@@ -366,9 +366,9 @@ class Program(Resource, table="programs"):
         timeout_s: float | None = None,
     ) -> Prediction:
         """Run it once: the live version, the newest while none is live, or `version`."""
-        return runtime_of(scene).execute(
-            definition_of(scene, record, version), wire_of(inputs), timeout_s=timeout_s
-        )
+        with refusing("$.inputs"):
+            given = wire_of(inputs)
+        return runtime_of(scene).execute(definition_of(scene, record, version), given, timeout_s=timeout_s)
 
     @generic
     def compile(
