@@ -285,6 +285,11 @@ def test_a_bad_row_among_many_is_told_by_its_number_and_ends_with_whole_lots(lib
     assert library.of(Review).count() == 500
 
 
+def test_what_has_no_create_action_makes_none_of_many_rows(library: StoredScene) -> None:
+    with pytest.raises(AttributeError, match="AuditEntry has no action"):
+        library.of(AuditEntry).create_many([{}])
+
+
 def test_the_values_of_a_sensitive_attribute_are_not_shown(library: StoredScene) -> None:
     shelf = library.of(Shelf).create(name="A", code="1234")
     library.of(Shelf).update("A", code="5678")

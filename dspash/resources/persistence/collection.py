@@ -138,7 +138,9 @@ class Collection(Generic[R]):
         Rows are drawn and written a few hundred at a time, each lot in a transaction of its own: a row that is refused
         ends it with those lots written that came before. `.problems` start with the row: `$[17].name`.
         """
-        action = self._declaration.actions["create"]
+        action = self._declaration.actions.get("create")
+        if action is None or action.kind is not ActionKind.CREATE:
+            raise AttributeError(f"{self._declaration.name} has no action that makes one record of one row")
         self._authorise("create")
         numbered = enumerate(rows)
         total = 0
