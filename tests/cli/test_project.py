@@ -86,6 +86,22 @@ def test_a_program_is_scored_by_name_on_a_dataset(dspash: Run, made: Path) -> No
 
 
 @pytest.mark.slow
+def test_versions_are_compared(dspash: Run, made: Path) -> None:
+    source = made / "programs" / "answer.py"
+    dspash("run", "programs/answer.py", *BRIDGE)
+    source.write_text(source.read_text().replace("as short as it can be", "in one word"))
+    dspash("run", "programs/answer.py", *BRIDGE)
+
+    shown = dspash("programs", "diff", "answer", "--before", "1", "--after", "2")
+    told = dspash("programs", "diff", "answer", "--before", "1", "--after", "2", "--json").value
+
+    assert shown.out.startswith("answer@1 -> answer@2\n")
+    assert "in one word" in shown.out
+    assert (told["before"], told["after"]) == ("answer@1", "answer@2")
+    assert "no difference" in dspash("programs", "diff", "answer", "--before", "2", "--after", "2").out
+
+
+@pytest.mark.slow
 def test_a_score_that_is_too_low_fails(dspash: Run, made: Path) -> None:
     (made / "one.jsonl").write_text(
         '{"question": "Who?", "notes": ["Ada."], "answer": "nobody of that name"}\n'
