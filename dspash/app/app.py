@@ -40,9 +40,9 @@ class App(Collections):
     Every method may be called from any thread; those named `a…` are awaited, on any event loop. Leaving the `with`
     block, or `close`, stops the workers and leaves nothing behind.
 
-    What it makes and does is kept: `app.programs`, `app.modules`, `app.runs` … are the collections of those records; see
-    Collections. `app.metrics` tells how often and how well something ran; see Monitoring.
-    `app.register_metric(name, function)` offers a function of this process as a metric by name; see HostMetrics.
+    What it makes and does is kept: `app.programs`, `app.runs` … are collections of records; see Collections.
+    `app.metrics` tells how often and how well something ran; see Monitoring. `app.register_metric(name, function)` offers
+    a function of this process as a metric by name; see HostMetrics.
     """
 
     def __init__(
@@ -206,11 +206,8 @@ class App(Collections):
         """
         if source is forward_fn is cls is None and self._records.are_kept:
             return self._loader.program(name, version, tools, sandbox)
-        forms = {"source": source, "forward_fn": forward_fn, "cls": cls}
-        parts = modules or {}
-        plan = self._planner.program(
-            name, parts, tools, init or {}, class_name=class_name, sandbox=sandbox, **forms
-        )
+        forms = {"source": source, "forward_fn": forward_fn, "cls": cls, "class_name": class_name}
+        plan = self._planner.program(name, modules or {}, tools, init or {}, sandbox=sandbox, **forms)
         return self._define(plan)
 
     async def aprogram(
@@ -230,11 +227,8 @@ class App(Collections):
         """The same, awaited."""
         if source is forward_fn is cls is None and self._records.are_kept:
             return await asyncio.to_thread(self._loader.program, name, version, tools, sandbox)
-        forms = {"source": source, "forward_fn": forward_fn, "cls": cls}
-        parts = modules or {}
-        plan = self._planner.program(
-            name, parts, tools, init or {}, class_name=class_name, sandbox=sandbox, **forms
-        )
+        forms = {"source": source, "forward_fn": forward_fn, "cls": cls, "class_name": class_name}
+        plan = self._planner.program(name, modules or {}, tools, init or {}, sandbox=sandbox, **forms)
         return await self._adefine(plan)
 
     def delete(self, runnable: Runnable) -> None:
@@ -377,8 +371,6 @@ class App(Collections):
                 group, runnable, settings, metric, teacher=teacher, terms=terms
             )
         )
-
-    # --- defining ---
 
     def define(self, plan: Plan[R]) -> R:
         """Have every worker know what is planned, and keep nothing of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, JsonValue
@@ -14,7 +14,7 @@ from dspash.resources.content import (
     ProgramContent,
     ProgramFolder,
     ProgramForm,
-    diff_contents,
+    classes_in,
     edited_leaf,
     json_of,
     leaves_of,
@@ -37,15 +37,16 @@ from dspash.resources.kernel import (
     destroy,
     generic,
     internal,
-    new_id,
     update,
 )
 from dspash.resources.module import Module
 from dspash.resources.predictor import keep_leaves
+from dspash.resources.program_values import new_program, next_version
 from dspash.resources.program_version import Origin
 from dspash.resources.refusal import refused, refusing
 from dspash.resources.runtime import runtime_of
-from dspash.resources.versioning import add_version, definition_of, forget_versions, number_of, version_of
+from dspash.resources.version_diff import compare_versions
+from dspash.resources.versioning import definition_of, forget_versions, number_of, version_of
 
 __all__ = ["Program"]
 
@@ -60,7 +61,7 @@ def _import_folder(
     """
     with refusing("$.folder"):
         read = read_folder(Path(folder))
-    named = sorted(_classes_in(read.content) - set(classes or ()))
+    named = sorted(classes_in(read.content) - set(classes or ()))
     if named:
         raise refused("$.classes", f"the folder names {', '.join(named)}; allow what you trust")
     return scene.of(Program).define(
@@ -141,8 +142,6 @@ class Program(Resource, table="programs"):
         },
     )
 
-    # --- making and changing ---
-
     @create
     def create(
         scene: Scene,
@@ -174,7 +173,7 @@ class Program(Resource, table="programs"):
             config=config or {},
             modules=tuple((attribute, record.content()) for attribute, record in parts.items()),
         )
-        return _new(scene, name, content, "created", description=description, sandbox=sandbox or {})
+        return new_program(scene, name, content, "created", description=description, sandbox=sandbox or {})
 
     @internal
     @create
@@ -190,7 +189,7 @@ class Program(Resource, table="programs"):
         """Make a program of a content that is complete."""
         with refusing("$.content"):
             read = ProgramContent.from_map(content)
-        return _new(scene, name, read, origin, description=description, sandbox=sandbox or {})
+        return new_program(scene, name, read, origin, description=description, sandbox=sandbox or {})
 
     @generic
     def define(
@@ -226,7 +225,7 @@ class Program(Resource, table="programs"):
                 return {}
             if record.status == "archived":
                 raise refused("$.name", f"{record.name!r} is archived; restore it first")
-            return _next(scene, record, read, origin)
+            return next_version(scene, record, read, origin)
 
     @update
     def update(
@@ -247,7 +246,7 @@ class Program(Resource, table="programs"):
         content = version_of(scene, record, record.latest_version).program_content()
         with refusing("$.leaf"):
             state = with_leaf(content.state or wire_of(record.compiled_state or {}), edited_leaf(leaf))
-            return _next(scene, record, content.with_state(state), "edited")
+            return next_version(scene, record, content.with_state(state), "edited")
 
     @internal
     @update
@@ -265,15 +264,15 @@ class Program(Resource, table="programs"):
         with refusing("$.state"):
             keep_leaves(scene, leaves_of(state), program_id=record.id)
             learned = content.with_state(wire_of(state))
-            values = _next(scene, record, learned, "compiled", parent=version, run_id=run_id, score=score)
+            values = next_version(
+                scene, record, learned, "compiled", parent=version, run_id=run_id, score=score
+            )
         return {**values, "metrics": {**record.metrics, "training_score": score}}
 
     @destroy
     def destroy(scene: Scene, record: Program) -> None:
         """Remove it, its versions, runs and evaluations."""
         forget_versions(scene, record.id)
-
-    # --- the live version ---
 
     @update
     def promote(scene: Scene, record: Program, *, version: int | None = None) -> Values:
@@ -297,8 +296,6 @@ class Program(Resource, table="programs"):
     def restore(scene: Scene, record: Program) -> Values:
         """Take it out of the archive, as a draft; which version was live stays noted."""
         return {"live_version": None}
-
-    # --- looking and comparing ---
 
     @generic
     def inspect(scene: Scene, record: Program) -> list[dict[str, JsonValue]]:
@@ -326,24 +323,7 @@ class Program(Resource, table="programs"):
 
         Without numbers: the newest, and the version that it was made of.
         """
-        later = version_of(scene, record, after or record.latest_version)
-        earlier = version_of(scene, record, before or later.parent or later.number)
-        contents = [each.program_content() for each in (earlier, later)]
-        if sum(content.state is None for content in contents) == 1:
-            # What one has learned is compared with what the other's source says: a worker knows that.
-            contents = [
-                content
-                if content.state is not None
-                else content.with_state(
-                    runtime_of(scene).inspect(definition_of(scene, record, version.number))
-                )
-                for content, version in zip(contents, (earlier, later), strict=True)
-            ]
-        found = diff_contents(*contents)
-        names = {"before": earlier.name, "after": later.name}
-        return {**names, **found.to_map(), "text": "\n".join(found.lines())}
-
-    # --- plain files ---
+        return compare_versions(scene, record, before, after)
 
     @generic
     def export(scene: Scene, record: Program, *, folder: str, version: int | None = None) -> list[str]:
@@ -353,8 +333,6 @@ class Program(Resource, table="programs"):
             return list(write_folder(Path(folder), ProgramFolder(record.name, record.description, content)))
 
     import_ = Action("import", ActionKind.GENERIC, _import_folder)
-
-    # --- running, improving, judging ---
 
     @generic
     def execute(
@@ -417,58 +395,3 @@ class Program(Resource, table="programs"):
         evaluations = scene.of(evaluation.Evaluation)
         made = evaluations.create(program=record.name, version=version, devset=devset, metric=metric)
         return evaluations.run(made.id)
-
-
-def _new(scene: Scene, name: str, content: ProgramContent, origin: Origin, **more: Any) -> dict[str, Any]:
-    """A new program's values; its first version is written."""
-    program_id = new_id()
-    with refusing("$"):
-        values = _values_of(content)
-        add_version(scene, program_id, name, 1, content, origin=origin)
-    return {"id": program_id, "name": name, **values, **more}
-
-
-def _next(
-    scene: Scene, record: Program, content: ProgramContent, origin: Origin, **more: Any
-) -> dict[str, Any]:
-    """What changes with a version of this content; it is written. Nothing, when there is one that is the same."""
-    if number_of(scene, record, content.content_hash) is not None:
-        return {}
-    number = record.latest_version + 1
-    told = {"parent": record.latest_version, **more}
-    add_version(scene, record.id, record.name, number, content, origin=origin, **told)
-    return {**_values_of(content), "latest_version": number}
-
-
-def _values_of(content: ProgramContent) -> dict[str, Any]:
-    plain = content.to_map()
-    texts: dict[str, Any] = {"source": None, "forward_fn": None, "class_path": None}
-    texts[_TEXT_ATTRIBUTES[content.form]] = content.text
-    return {
-        **texts,
-        "form": content.form,
-        "modules": [
-            {"name": name, "type": module.type, "content_hash": module.content_hash}
-            for name, module in content.modules
-        ],
-        "config": plain.get("config", {}),
-        "tools": [tool.name for tool in content.tools],
-        "compiled_state": plain.get("state"),
-        "content_hash": content.content_hash,
-    }
-
-
-_TEXT_ATTRIBUTES = {
-    ProgramForm.SOURCE: "source",
-    ProgramForm.FORWARD_FN: "forward_fn",
-    ProgramForm.CLASS: "class_path",
-}
-
-
-def _classes_in(content: Any) -> set[str]:
-    """The importable classes that a content names, anywhere in it."""
-    if isinstance(content, ProgramContent):
-        own = {content.text} if content.form is ProgramForm.CLASS else set[str]()
-        return own.union(*(_classes_in(module) for _, module in content.modules))
-    own = {content.class_path} if content.class_path else set[str]()
-    return own | (_classes_in(content.inner) if content.inner is not None else set())

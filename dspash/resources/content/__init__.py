@@ -10,6 +10,7 @@ from dspash.resources.content.content import (
     ProgramForm,
     State,
     ToolContent,
+    classes_in,
     content_of,
     signature_of,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "State",
     "ToolContent",
     "canonical_text",
+    "classes_in",
     "content_of",
     "diff_contents",
     "edited_leaf",

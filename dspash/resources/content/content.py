@@ -19,6 +19,7 @@ __all__ = [
     "ProgramForm",
     "State",
     "ToolContent",
+    "classes_in",
     "content_of",
     "signature_of",
 ]
@@ -231,3 +232,12 @@ def _tools_in(given: Mapping[str, Any], path: str) -> tuple[ToolContent, ...]:
 
 def _given(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part is not None}
+
+
+def classes_in(content: Content) -> set[str]:
+    """The importable classes that a content names, anywhere in it."""
+    if isinstance(content, ProgramContent):
+        own = {content.text} if content.form is ProgramForm.CLASS else set[str]()
+        return own.union(*(classes_in(module) for _, module in content.modules))
+    own = {content.class_path} if content.class_path else set[str]()
+    return own | (classes_in(content.inner) if content.inner is not None else set())
