@@ -19,7 +19,7 @@ from dspash_worker.tracing import Step, step
 __all__ = ["UNTOLD", "install"]
 
 UNTOLD: Final = "is_untold"
-"""Modules whose class has this attribute are no steps: they are ours, and surround a program."""
+"""Modules whose class has this attribute, itself, are no steps: they are ours, and surround a program."""
 
 _lock: Final = threading.Lock()
 _OpenStep = Callable[[Any], AbstractContextManager[Step | None]]
@@ -49,7 +49,7 @@ def _tool_step(tool: Any) -> AbstractContextManager[Step | None]:
 def _called(call: Callable[..., Any], open_step: _OpenStep) -> Callable[..., Any]:
     @functools.wraps(call)
     def __call__(subject: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - DSPy looks who calls `forward`
-        if hasattr(type(subject), UNTOLD):
+        if UNTOLD in vars(type(subject)):
             return call(subject, *args, **kwargs)
         with open_step(subject) as noted:
             if noted is None:
@@ -66,7 +66,7 @@ def _called(call: Callable[..., Any], open_step: _OpenStep) -> Callable[..., Any
 def _awaited(call: Callable[..., Any], open_step: _OpenStep) -> Callable[..., Any]:
     @functools.wraps(call)
     async def acall(subject: Any, *args: Any, **kwargs: Any) -> Any:
-        if hasattr(type(subject), UNTOLD):
+        if UNTOLD in vars(type(subject)):
             return await call(subject, *args, **kwargs)
         with open_step(subject) as noted:
             if noted is None:

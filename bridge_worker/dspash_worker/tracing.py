@@ -20,7 +20,7 @@ from dspash_protocol.trace import MAX_PIECE, MAX_SPANS, MAX_TRACE, SpanKind
 from dspash_protocol.trimming import trimmed
 from dspash_worker.call import Call
 from dspash_worker.current import CALL_SETTING
-from dspash_worker.module_names import name_within
+from dspash_worker.module_names import names_within
 from dspash_worker.wire_types import to_wire
 
 __all__ = ["Step", "Trace", "step", "tool_step", "tracing"]
@@ -63,6 +63,7 @@ class Trace:
     def __init__(self, call: Call, program: dspy.Module) -> None:
         self._call = call
         self._program = program
+        self._names = names_within(program)
         self._began_at = time.perf_counter()
         self._told_at = self._began_at
         self._numbers = itertools.count(1)
@@ -93,7 +94,9 @@ class Trace:
             return None
         begun = Step(self, number, parent.id, kind, name, type, subject, time.perf_counter(), {})
         if kind is SpanKind.MODULE:
-            begun.name = name_within(self._program, subject)
+            found = self._names.get(id(subject))
+            if found is not None and found[0]() is subject:
+                begun.name = found[1]
             self._open[id(subject)] = begun
         return begun
 
