@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 from dspash.cli.command import Answer, command
 
@@ -13,6 +12,8 @@ __all__ = ["version"]
 @command
 def version() -> Answer:
     """Print the versions of dspash, DSPy and Python."""
+    from importlib import metadata
+
     versions = {
         "dspash": metadata.version("dspash"),
         "dspy": metadata.version("dspy"),
