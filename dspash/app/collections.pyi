@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from dspash import Prediction
 from dspash.app.records import Records
 from dspash.app.registrar import Registrar
 from dspash.datasets import FileReading
+from dspash.prediction import Prediction
 from dspash.resources.dataset import Dataset, Examples, FormatName
 from dspash.resources.evaluation import Evaluation, EvaluationResult
 from dspash.resources.example import Example
