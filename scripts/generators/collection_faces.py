@@ -117,7 +117,11 @@ def _public_home(name: str, home: str) -> str:
     value = getattr(sys.modules[home], name)
     parts = home.split(".")
     above = (".".join(parts[:count]) for count in range(1, len(parts)))
-    return next((package for package in above if vars(sys.modules[package]).get(name) is value), home)
+    # What `dspash` itself offers it loads at first use: whether it is there depends on what ran before.
+    offering = (
+        package for package in above if package != "dspash" and vars(sys.modules[package]).get(name) is value
+    )
+    return next(offering, home)
 
 
 def _face(declared: Declaration, imports: _Imports) -> Iterator[str]:
