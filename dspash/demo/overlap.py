@@ -17,11 +17,12 @@ _NO_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 def f1_score(expected: str, predicted: str) -> float:
     """Return the harmonic mean of precision and recall over words, from 0 to 1.
 
-    Case, punctuation and English articles do not count; a repeated word counts as often as both have it.
+    Case, punctuation and English articles do not count; a repeated word counts as often as both have it. Two texts of no
+    words score 0, as DSPy has it; SQuAD 2.0 gives that 1.
     """
     wanted, found = Counter(_words(expected)), Counter(_words(predicted))
     if not wanted or not found:
-        return float(wanted == found)
+        return 0.0
     return 2 * (wanted & found).total() / (wanted.total() + found.total())
 
 
