@@ -17,7 +17,7 @@ from dspash.errors import ConfigurationError
 if TYPE_CHECKING:
     from dspash.store import MigrationStatus, Store
 
-__all__ = ["DB_COMMANDS"]
+__all__ = ["DB_COMMANDS", "export", "import_", "status", "upgrade", "vacuum"]
 
 _STDIO: Final = "-"
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Final, cast
 from dspash.cli.value_text import Schema, read_value_text
 from dspash.errors import ConfigurationError
 
-__all__ = ["INPUT_FORM", "opened_rows", "read_inputs"]
+__all__ = ["INPUT_FORM", "STDIN", "opened_rows", "read_inputs"]
 
 INPUT_FORM: Final = "NAME=TEXT, or NAME:=JSON; @FILE stands for what a file says"
 STDIN: Final = "-"

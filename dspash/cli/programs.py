@@ -13,7 +13,7 @@ from dspash.cli.completion import names_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "diff"]
 
 _STYLES: Final = {"+": "green", "-": "red"}
 

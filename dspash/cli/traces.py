@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dspash.cli.session import Session
     from dspash.resources.trace import Trace
 
-__all__ = ["COMMANDS", "follow"]
+__all__ = ["COMMANDS", "follow", "show", "tail"]
 
 LOOK_S: Final = 0.5
 """How often a tail looks for more."""

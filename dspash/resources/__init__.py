@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dspash.resources.kernel import Domain
+    from dspash.resources.kernel import Domain as _Domain
 
-    DOMAIN: Domain
+    DOMAIN: _Domain
     """Every resource of dspash."""
 
 __all__ = ["DOMAIN"]

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from dspash.resources.content import ProgramContent
 from dspash.resources.kernel import Attribute, BelongsTo, Resource
 
-__all__ = ["Origin", "ProgramVersion", "version_name"]
+__all__ = ["Origin", "ProgramVersion", "version_name", "version_values"]
 
 Origin: TypeAlias = Literal["created", "defined", "compiled", "edited", "imported"]
 

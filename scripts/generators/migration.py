@@ -33,6 +33,8 @@ from alembic import op
 
 from dspash.store import columns
 
+__all__ = ["down_revision", "revision", "upgrade"]
+
 revision = "{revision}"
 down_revision = {parent!r}
 

@@ -119,13 +119,13 @@ def test_code_that_ends_its_process_fails_the_call_with_its_cause_and_no_other(r
 def test_code_that_never_ends_does_with_its_call(app: dspash.App, runner: Any) -> None:
     with pytest.raises(DspashError):
         app.run(runner, {"codes": ["while True: pass"]}, timeout_s=1.0)
-    wait_until(lambda: app._interpreters.open_count == 0, "its interpreter to be gone")
+    wait_until(lambda: app._parts.interpreters.open_count == 0, "its interpreter to be gone")
     assert run(runner, "1") == [1]
 
 
 def test_interpreter_that_is_left_open_ends_with_its_call(app: dspash.App, runner: Any) -> None:
     app.run(runner, {"codes": ["1"], "leave": True})
-    wait_until(lambda: app._interpreters.open_count == 0, "its interpreter to be gone")
+    wait_until(lambda: app._parts.interpreters.open_count == 0, "its interpreter to be gone")
 
 
 SPENDER = """
@@ -151,7 +151,7 @@ def test_what_its_interpreters_use_a_sandboxed_call_uses(
     with pytest.raises(dspash.LimitExceededError) as exceeded:
         spender(code=code, ending=ending)
     assert exceeded.value.limit == limit
-    wait_until(lambda: app._interpreters.open_count == 0, "its interpreters to be gone")
+    wait_until(lambda: app._parts.interpreters.open_count == 0, "its interpreters to be gone")
     assert (spender(code="1", ending=ending).usage.cpu_s or 0.0) < 1
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-__all__ = ["Attribute", "DeclaredAttribute", "Kind", "OnDelete"]
+__all__ = ["Attribute", "DeclaredAttribute", "Kind", "OnDelete", "declared_attribute"]
 
 MAX_TEXT: Final = 1_000_000  # characters of a text, where its declaration sets no other limit
 MAX_INDEXED_TEXT: Final = 500  # characters: PostgreSQL refuses index entries over 2,704 bytes

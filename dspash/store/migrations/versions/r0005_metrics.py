@@ -7,6 +7,8 @@ from alembic import op
 
 from dspash.store import columns
 
+__all__ = ["down_revision", "revision", "upgrade"]
+
 revision = "0005"
 down_revision = "0004"
 
