@@ -8,10 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dspash.resources.kernel import Domain as _Domain
-
-    DOMAIN: _Domain
-    """Every resource of dspash."""
+    from dspash.resources.domain import DOMAIN
 
 __all__ = ["DOMAIN"]
 
