@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_refused_by_file_and_place(
     tmp_path: Path, name: str, content: str | bytes, place: str, problem: str
 ) -> None:
     if name == "a.parquet":
-        pytest.importorskip("pyarrow", reason="Parquet needs pyarrow, which is not installed")
+        pytest.importorskip("pyarrow", reason="pyarrow is missing (pip extra dspash[parquet])")
     path = written(tmp_path, name, content)
     with pytest.raises(InvalidInputError) as refused:
         fields_of(path)

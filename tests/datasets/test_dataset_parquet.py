@@ -15,7 +15,7 @@ from dspash.errors import ConfigurationError, InvalidInputError
 
 
 def written(path: Path, columns: dict[str, list[Any]]) -> Path:
-    pyarrow: Any = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow, which is not installed")
+    pyarrow: Any = pytest.importorskip("pyarrow", reason="pyarrow is missing (pip extra dspash[parquet])")
     parquet: Any = pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pyarrow.table(columns), path)
     return path

@@ -51,8 +51,9 @@ def enter_new(*, network: bool = True) -> None:
     """Put this process into new namespaces of every kind but time, which no program may leave for further ones.
 
     The first process of a PID namespace stays in that; for another a new one begins with its next child. Without
-    `network`, it is in an empty network namespace already that it shares with nobody. Ids stay what they are: each maps to itself, no other to anything. The process has all capabilities in its new user namespace, and
-    none outside. It must have one thread only.
+    `network`, it is in an empty network namespace already that it shares with nobody. Ids stay what they are: each maps
+    to itself, no other to anything. The process has all capabilities in its new user namespace, and none outside. It
+    must have one thread only.
 
     Raises OSError, with the likely cause in its text.
     """
