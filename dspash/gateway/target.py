@@ -44,6 +44,8 @@ class Target:
     endpoint: str = ""
     """Which server it is served from, credentials left out: the same name elsewhere is another model to the cache."""
     limits: KeyLimits = KeyLimits()
+    max_output_tokens: int | None = None
+    """The most that one answer can have, where that is known: what is set aside of a budget for an answer."""
 
     @property
     def name(self) -> str:

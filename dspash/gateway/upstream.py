@@ -8,35 +8,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from dspash.gateway.port import JsonMap
+from dspash.gateway.rate_limits import RateLimits
 from dspash.gateway.target import Target
 
 __all__ = [
-    "Allowance",
     "CountedBy",
     "EmbeddingReply",
-    "RateLimits",
     "Reply",
     "TokenCount",
     "Upstream",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a provider says is left of one of its limits; None where it does not say."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset_s: float | None = None
-    """Seconds until nothing of the limit is used any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimits:
-    """What the headers of one answer said about the limits of the key it was asked with."""
-
-    requests: Allowance | None = None
-    tokens: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +34,8 @@ class EmbeddingReply:
     """One vector an input, in the order of the inputs."""
 
     vectors: list[list[float]]
-    usage: JsonMap
+    model: str
+    usage: JsonMap | None = None
     limits: RateLimits | None = None
     request_id: str | None = None
 
@@ -95,7 +77,7 @@ class Upstream(Protocol):
         """Ask for the vectors of `inputs`."""
         ...
 
-    async def count_tokens(self, target: Target, request: JsonMap) -> TokenCount:
+    async def count_tokens(self, target: Target, request: JsonMap, *, deadline: float | None) -> TokenCount:
         """Count what `request` reads: by the provider, else by its tokenizer, else by a stated estimate."""
         ...
 
