@@ -20,13 +20,14 @@ from dspash.app.runtime import AppRuntime
 from dspash.app.sandbox_choice import SandboxDefaults
 from dspash.app.sandboxing import Sandboxing
 from dspash.app.subjects import Subjects
+from dspash.app.tidying import tidy
 from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge, BridgeOptions
 from dspash.gateway import Gateway
 from dspash.gateway.offline import OfflineModel
 from dspash.interpreter.foundry import shared_foundry
 from dspash.interpreter.lent import LentInterpreters
-from dspash.resources.tracing.recorder import Recorder
+from dspash.resources.recording.recorder import Recorder
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, ReverseCommand
 
@@ -99,7 +100,7 @@ def assemble(
             ReverseCommand.TOOL_CALL: toolbox.serve,
             ReverseCommand.METRIC_CALL: metrics.serve,
         },
-        quick={ReverseCommand.LM_COMPLETE} if lm.partition("/")[0] == OFFLINE else (),
+        manners={ReverseCommand.LM_COMPLETE: models.manner},
     )
     bridge.definitions.append(Command.CONFIGURE, configure)
     sandboxing = Sandboxing(
@@ -120,7 +121,7 @@ def assemble(
     metrics.stored = StoredMetrics(records)
     registrar = Registrar(records, runtime, defaults)
     subjects = Subjects(records, registrar)
-    recorder = Recorder(records.scene) if keeping.traces and records.are_kept else None
+    recorder = Recorder(records.scene, tidy=tidy) if keeping.traces and records.are_kept else None
     caller.recorder = recorder
     return Parts(
         gateway=gateway,

@@ -15,7 +15,11 @@ from dspash_protocol import Command, Event, EventKind, FaultKind
 from dspash_protocol.trace import MAX_TRACE
 
 if TYPE_CHECKING:
-    from dspash.resources.tracing import Execution, Recorder, Subject
+    from sqlalchemy import Table
+
+    from dspash.resources.kernel.scene import StoredScene
+    from dspash.resources.recording import Recorder, Redaction
+    from dspash.resources.tracing import Execution, Subject
 
 __all__ = ["CallTrace", "is_traced"]
 
@@ -108,10 +112,17 @@ class CallTrace:
         self._ended_at = time.time()
         self._recorder.take(self)
 
-    def forget_steps(self) -> None:
+    def lighten(self) -> None:
         """There is no room for what the worker has told."""
         self._dropped += len(self._pieces)
         self._pieces, self._characters = [], 0
+
+    def row(self, scene: StoredScene, redaction: Redaction) -> tuple[Table, dict[str, Any]]:
+        """Its row among the traces. It has ended."""
+        from dspash.resources.tracing.row import row_of
+        from dspash.resources.tracing.table import traces_of
+
+        return traces_of(scene), row_of(self.execution(), scene.context.tenant, redaction)
 
     def execution(self) -> Execution:
         """What is known of the call. It has ended."""

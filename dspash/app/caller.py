@@ -15,7 +15,8 @@ from dspash.supervision.validation import require_period
 from dspash_protocol import Command, Event
 
 if TYPE_CHECKING:
-    from dspash.resources.tracing import Recorder, Subject
+    from dspash.resources.recording import Recorder
+    from dspash.resources.tracing import Subject
 
 __all__ = ["Caller"]
 

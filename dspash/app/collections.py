@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from dspash.app.records import Records
     from dspash.app.registrar import Registrar
-    from dspash.resources.tracing import Recorder
+    from dspash.resources.recording import Recorder
 
 __all__ = ["SHORT", "Collections"]
 

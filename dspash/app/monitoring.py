@@ -15,7 +15,8 @@ from dspash.errors import ConfigurationError
 if TYPE_CHECKING:
     from dspash.resources.module import Module
     from dspash.resources.program import Program
-    from dspash.resources.tracing import Metrics, Recorder
+    from dspash.resources.recording import Recorder
+    from dspash.resources.tracing import Metrics
 
 __all__ = ["Monitoring"]
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from dspash.resources.kernel import Attribute, BelongsTo, Resource, Scene, generic
+from dspash.resources.recording.retention import Retention, prune
 from dspash.resources.tracing.metrics import metrics_of
-from dspash.resources.tracing.retention import Retention, prune
 from dspash.resources.tracing.steps import Step, read_steps
 from dspash_protocol.trace import MAX_TRACE
 
@@ -88,7 +88,7 @@ class Trace(Resource, table="traces", append_only=True, audited=False):
 
     @generic
     def prune(
-        scene: Scene, *, max_age: timedelta | None = None, max_executions: int | None = None
+        scene: Scene, *, max_age: timedelta | None = None, max_records: int | None = None
     ) -> dict[str, int]:
-        """Remove executions older than `max_age`, and all but the last `max_executions`."""
-        return {"removed": prune(scene, Retention(max_age, max_executions))}
+        """Remove executions older than `max_age`, and all but the last `max_records`."""
+        return {"removed": prune(scene, Trace, Retention(max_age, max_records))}

@@ -6,6 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,11 +31,12 @@ _Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One row in the queue."""
+    """One row in the queue; `kept`, where somebody waits for it, is told once it is in the database, or refused."""
 
     table: Table
     row: _Row
     since: float  # monotonic seconds
+    kept: Future[None] | None = None
 
 
 class GroupWriter:
@@ -41,7 +44,7 @@ class GroupWriter:
 
     A group is written when its first row is `group_age_s` old or it has `group_rows`. While the queue is full `append`
     waits. A row that the database refuses is dropped alone, logged and counted in `refused`; while the database is busy
-    or away nothing is dropped. Rows that were not flushed are lost with the process.
+    or away nothing is dropped. Rows that were not flushed are lost with the process, unless they were appended durably.
     """
 
     def __init__(
@@ -86,6 +89,21 @@ class GroupWriter:
 
         Raises OverloadedError when the queue stays full for `append_timeout_s`, ClosedError after `close`.
         """
+        self._take(_Waiting(table, row, time.monotonic()))
+
+    def append_durable(self, table: Table, row: _Row) -> Future[None]:
+        """Take a row that is written at once, with all that came before it; the future is done once it is kept.
+
+        A row that is kept survives the death of the process. While one group is written the next gathers, so many
+        writers at once share their transactions. The future raises StoreError for a row that the database refuses, or
+        that `close` gave up, and its callbacks run on the writer's thread. Raises what `append` raises.
+        """
+        kept: Future[None] = Future()
+        kept.set_running_or_notify_cancel()  # it cannot be taken back
+        self._take(_Waiting(table, row, time.monotonic(), kept))
+        return kept
+
+    def _take(self, waiting: _Waiting) -> None:
         with self._changed:
             if len(self._queue) >= self._queue_rows and not self._changed.wait_for(
                 lambda: len(self._queue) < self._queue_rows or not self._open, self._append_timeout_s
@@ -98,9 +116,11 @@ class GroupWriter:
                 )
             if not self._open:
                 raise ClosedError("group writer")
-            self._queue.append(_Waiting(table, row, time.monotonic()))
+            self._queue.append(waiting)
             self._appended += 1
-            if len(self._queue) in {1, self._group_rows}:
+            if waiting.kept is not None:
+                self._hurry = self._appended
+            if waiting.kept is not None or len(self._queue) in {1, self._group_rows}:
                 self._changed.notify_all()
 
     def flush(self, timeout_s: float = 30.0) -> None:
@@ -127,11 +147,14 @@ class GroupWriter:
         self._thread.join(timeout_s)
         if self._thread.is_alive() or self._queue:
             with self._changed:
-                left = len(self._queue)
+                left = list(self._queue)
                 self._queue.clear()
                 self._changed.notify_all()
+            told = f"{len(left)} rows could not be written"
+            for waiting in left:
+                self._tell(waiting, told)
             self._thread.join(max(1.0, end - time.monotonic()))
-            raise StoreError(str(self._store.address), f"{left} rows could not be written", "look at the log")
+            raise StoreError(str(self._store.address), told, "look at the log")
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -166,18 +189,32 @@ class GroupWriter:
             logger.warning("{} rows wait to be written: {}", len(group), error)
             return False
         except ClosedError:
-            refused = len(group)
-            logger.error("{} rows are lost: the store was closed before its group writer", refused)
+            refused = dict.fromkeys(range(len(group)), "the store was closed before its group writer")
+            logger.error("{} rows are lost: the store was closed before its group writer", len(group))
         with self._changed:
             for _ in range(min(len(group), len(self._queue))):
                 self._queue.popleft()
-            self._written += len(group) - refused
-            self._refused += refused
+            self._written += len(group) - len(refused)
+            self._refused += len(refused)
             self._changed.notify_all()
+        for place, waiting in enumerate(group):
+            self._tell(waiting, refused.get(place))
         return True
 
-    def _write_together(self, group: list[_Waiting]) -> int:
-        """Write the group in one transaction, or each row for itself if that fails; return how many were refused."""
+    def _tell(self, waiting: _Waiting, problem: str | None) -> None:
+        """Tell whoever waits for the row that it is kept, or why not."""
+        if waiting.kept is None:
+            return
+        with suppress(InvalidStateError):  # close has given it up while it was written after all
+            if problem is None:
+                waiting.kept.set_result(None)
+            else:
+                waiting.kept.set_exception(
+                    StoreError(str(self._store.address), f"a row is not kept: {problem}", "look at the log")
+                )
+
+    def _write_together(self, group: list[_Waiting]) -> dict[int, str]:
+        """Write the group in one transaction, or each row for itself if that fails; why which places were refused."""
         try:
             with self._store.transaction() as connection:
                 _insert(connection, group)
@@ -185,21 +222,21 @@ class GroupWriter:
             raise
         except Exception:  # noqa: BLE001 - a row holds what its appender put in: drivers fail over it in many ways
             return self._write_one_by_one(group)
-        return 0
+        return {}
 
-    def _write_one_by_one(self, group: list[_Waiting]) -> int:
-        """Write the group, each row in a savepoint; return how many were refused."""
-        refused = 0
+    def _write_one_by_one(self, group: list[_Waiting]) -> dict[int, str]:
+        """Write the group, each row in a savepoint; why which places were refused."""
+        refused: dict[int, str] = {}
         with self._store.transaction() as connection:
-            for waiting in group:
+            for place, waiting in enumerate(group):
                 try:
                     with connection.begin_nested():
                         connection.execute(insert(waiting.table), [waiting.row])
                 except OperationalError:
                     raise  # the database itself, which the store tells
                 except Exception as error:  # noqa: BLE001 - as above
-                    refused += 1
-                    logger.error("a row of {} was refused: {}", waiting.table.name, _reason(error))
+                    refused[place] = _reason(error)
+                    logger.error("a row of {} was refused: {}", waiting.table.name, refused[place])
         return refused
 
 

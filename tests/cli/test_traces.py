@@ -14,8 +14,9 @@ from dspash.cli.session import Session
 from dspash.cli.trace_tree import headline, trace_tree
 from dspash.cli.traces import follow
 from dspash.resources.kernel import StoredScene
+from dspash.resources.recording import Redaction
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Execution, Redaction, row_of
+from dspash.resources.tracing import Execution, row_of
 from dspash.store import Store
 from tests.cli.conftest import Run
 from tests.resources.executions import NOON, ago, execution, keep, piece, scene_of, span

@@ -9,9 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Table
+
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import Context, StoredScene, new_id
-from dspash.resources.tracing import Execution, Recorder, Redaction, Retention, Subject, row_of
+from dspash.resources.recording import Recorder, Redaction, Retention, prune
+from dspash.resources.trace import Trace
+from dspash.resources.tracing import Execution, Subject, row_of
 from dspash.resources.tracing.table import traces_of
 from dspash.store import Store
 from dspash.usage import Usage
@@ -70,10 +74,13 @@ class Ran:
         pieces = self._told.pieces if isinstance(self._told, Execution) else []
         return sum(len(found["spans"]) for found in pieces if isinstance(found.get("spans"), str))
 
-    def forget_steps(self) -> None:
+    def lighten(self) -> None:
         assert isinstance(self._told, Execution)
         self._told.dropped += len(self._told.pieces)
         self._told.pieces = []
+
+    def row(self, scene: StoredScene, redaction: Redaction) -> tuple[Table, dict[str, Any]]:
+        return traces_of(scene), row_of(self.execution(), scene.context.tenant, redaction)
 
     def execution(self) -> Execution:
         return self._told if isinstance(self._told, Execution) else self._told()
@@ -94,7 +101,8 @@ def keep(scene: StoredScene, *executions: Execution) -> None:
 
 @contextmanager
 def recording(scene: StoredScene, *, retention: Retention | None = None) -> Generator[Recorder]:
-    recorder = Recorder(lambda: scene, retention=retention or Retention(None, None))
+    kept = retention or Retention(None, None)
+    recorder = Recorder(lambda: scene, tidy=lambda scene: prune(scene, Trace, kept))
     try:
         yield recorder
     finally:

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dspash.errors import ConfigurationError
+from dspash.resources.recording import Retention, prune, retention
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Retention, metrics_of, prune, retention
+from dspash.resources.tracing import metrics_of
 from dspash.store import Store
 from tests.resources.conftest import statements
 from tests.resources.executions import NOON, ago, execution, keep, scene_of
@@ -27,25 +28,25 @@ def names(store: Store, tenant: str = "north") -> list[str]:
 def test_what_is_too_old_goes(store: Store) -> None:
     scene = scene_of(store)
     keep(scene, *(execution(name=str(days), ended_at=ago(days=days)) for days in range(5, 0, -1)))
-    assert prune(scene, Retention(timedelta(days=2, hours=12), None)) == 3
+    assert prune(scene, Trace, Retention(timedelta(days=2, hours=12), None)) == 3
     assert names(store) == ["2", "1"]
-    assert prune(scene, Retention(timedelta(days=2, hours=12), None)) == 0
+    assert prune(scene, Trace, Retention(timedelta(days=2, hours=12), None)) == 0
 
 
 def test_what_is_too_many_goes_the_oldest_first(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "LOT", 3)
     scene = scene_of(store)
     keep(scene, *(execution(name=str(hours), ended_at=ago(hours=hours)) for hours in range(12, 0, -1)))
-    assert prune(scene, Retention(None, 4)) == 8
+    assert prune(scene, Trace, Retention(None, 4)) == 8
     assert names(store) == ["4", "3", "2", "1"]
-    assert prune(scene, Retention(None, 4)) == 0
-    assert prune(scene, Retention(None, 0)) == 4
+    assert prune(scene, Trace, Retention(None, 4)) == 0
+    assert prune(scene, Trace, Retention(None, 0)) == 4
 
 
 def test_another_tenants_executions_stay(store: Store) -> None:
     south = scene_of(store, tenant="south")
     keep(south, execution(name="theirs", ended_at=ago(days=100)))
-    assert prune(scene_of(store), Retention(timedelta(days=1), 0)) == 0
+    assert prune(scene_of(store), Trace, Retention(timedelta(days=1), 0)) == 0
     assert names(store, "south") == ["theirs"]
 
 
@@ -131,4 +132,4 @@ def test_percentiles_are_values_that_so_many_do_not_exceed(store: Store, times: 
         assert percentile in times
         assert sum(took_s <= percentile for took_s in times) >= math.ceil(share * len(times))
         assert sum(took_s < percentile for took_s in times) < math.ceil(share * len(times))
-    prune(scene, Retention(None, 0))
+    prune(scene, Trace, Retention(None, 0))

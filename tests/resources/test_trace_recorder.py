@@ -9,8 +9,8 @@ import pytest
 
 from dspash.errors import StoreError
 from dspash.resources.kernel import StoredScene
+from dspash.resources.recording import Retention, recorder
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Retention, recorder
 from dspash.store import Store
 from tests.leaks import no_leaks, wait_until
 from tests.resources.executions import NOON, Ran, ago, execution, keep, piece, recording, scene_of, span

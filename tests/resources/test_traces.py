@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dspash.resources.kernel import new_id
+from dspash.resources.recording import Redaction
+from dspash.resources.recording.redaction import REDACTED
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Redaction, Step, row_of
-from dspash.resources.tracing.redaction import REDACTED
+from dspash.resources.tracing import Step, row_of
 from dspash.store import Store
 from dspash_protocol.trace import MAX_PIECE, MAX_SPANS, MAX_TRACE
 from tests.resources.conftest import statements

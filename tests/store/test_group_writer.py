@@ -117,3 +117,49 @@ def test_closing_ends_within_its_bound_when_nothing_can_be_written(tmp_path: Pat
                 writer.close(timeout_s=0.3)
         for path in tmp_path.iterdir():
             path.unlink()
+
+
+def test_a_durable_row_is_in_the_database_when_its_future_is_done(store: Store) -> None:
+    writer = GroupWriter(store, group_age_s=60.0)
+    writer.append(ENTRIES, row_of(store, 1))
+    writer.append_durable(ENTRIES, row_of(store, 2)).result(20)
+    assert versions(store) == [1, 2]
+    writer.close()
+
+
+def test_durable_rows_of_many_threads_share_their_transactions(store: Store) -> None:
+    rows = [row_of(store, number) for number in range(400)]
+    with statements(store) as seen:
+        writer = GroupWriter(store, group_age_s=60.0)
+        kept = [writer.append_durable(ENTRIES, row) for row in rows]
+        for future in kept:
+            future.result(20)
+        writer.close()
+    assert versions(store) == list(range(400))
+    assert len(seen) < 100
+
+
+def test_a_durable_row_that_is_refused_says_so_and_costs_no_other(store: Store) -> None:
+    writer = GroupWriter(store)
+    bad = {**row_of(store, 1), "actor": None}
+    kept = [writer.append_durable(ENTRIES, row) for row in (row_of(store, 0), bad, row_of(store, 2))]
+    kept[0].result(20)
+    kept[2].result(20)
+    with pytest.raises(StoreError, match="not kept"):
+        kept[1].result(20)
+    assert versions(store) == [0, 2]
+    writer.close()
+
+
+def test_durable_rows_that_close_gives_up_are_told(tmp_path: Path) -> None:
+    with (
+        Store.open(tmp_path / "x.db", busy_timeout_s=0.1) as store,
+        Store.open(tmp_path / "x.db") as holder,
+        holder.transaction(),
+    ):
+        writer = GroupWriter(store)
+        kept = writer.append_durable(ENTRIES, row_of(store, 1))
+        with pytest.raises(StoreError, match="1 rows could not be written"):
+            writer.close(timeout_s=0.3)
+        with pytest.raises(StoreError, match="could not be written"):
+            kept.result(20)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from dspash.usage import Usage
 
-__all__ = ["Ended", "Execution", "Subject"]
+__all__ = ["Execution", "Subject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +42,3 @@ class Execution:
     error: Mapping[str, Any] | None = None
     pieces: list[Any] = field(default_factory=list[Any])
     dropped: int = 0
-
-
-class Ended(Protocol):
-    """A run that has just ended: it costs its caller nothing to hand over, and is looked at later."""
-
-    @property
-    def characters(self) -> int:
-        """How long the pieces are that its worker told."""
-        ...
-
-    def forget_steps(self) -> None:
-        """Drop the pieces, and count them: there is no room."""
-        ...
-
-    def execution(self) -> Execution:
-        """What is known of it."""
-        ...

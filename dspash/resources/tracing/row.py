@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final, cast
 
+from dspash.resources.recording.redaction import Redaction
 from dspash.resources.tracing.execution import Execution
-from dspash.resources.tracing.redaction import Redaction
 from dspash_protocol.trace import MAX_PIECE, MAX_TRACE
 from dspash_protocol.trimming import trimmed
 

@@ -16,8 +16,9 @@ from benchmarks.tracing.amounts import TraceAmounts
 from benchmarks.tracing.made_up import PROGRAMS, execution
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import Collection, Context, StoredScene
+from dspash.resources.recording import Redaction
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Redaction, row_of
+from dspash.resources.tracing import row_of
 from dspash.resources.tracing.table import traces_of
 from dspash.store import Store
 

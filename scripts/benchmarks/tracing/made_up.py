@@ -7,8 +7,12 @@ import random
 from datetime import datetime
 from typing import Any, Final
 
-from dspash.resources.kernel import new_id
-from dspash.resources.tracing import Execution, Subject
+from sqlalchemy import Table
+
+from dspash.resources.kernel import StoredScene, new_id
+from dspash.resources.recording import Redaction
+from dspash.resources.tracing import Execution, Subject, row_of
+from dspash.resources.tracing.table import traces_of
 from dspash.usage import Usage
 
 __all__ = ["FAILED", "PROGRAMS", "MadeUp", "execution"]
@@ -76,9 +80,13 @@ class MadeUp:
         """How long its steps are."""
         return len(_PIECE["spans"]) if self._with_steps else 0
 
-    def forget_steps(self) -> None:
+    def lighten(self) -> None:
         """There was no room for them."""
         self._with_steps = False
+
+    def row(self, scene: StoredScene, redaction: Redaction) -> tuple[Table, dict[str, Any]]:
+        """Its row among the traces."""
+        return traces_of(scene), row_of(self.execution(), scene.context.tenant, redaction)
 
     def execution(self) -> Execution:
         """It."""

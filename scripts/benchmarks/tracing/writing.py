@@ -15,8 +15,8 @@ from benchmarks.tracing.amounts import TraceAmounts
 from benchmarks.tracing.made_up import MadeUp
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import Context, StoredScene
+from dspash.resources.recording import Recorder
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Recorder, Retention
 from dspash.store import Store
 
 __all__ = ["measure_writing"]
@@ -30,7 +30,7 @@ def measure_writing(amounts: TraceAmounts, tell: Callable[[str], None]) -> Itera
     draw = random.Random(1)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "traces.db") as store:
         scene = StoredScene(Context("bench", "bench", "bench"), domain=DOMAIN, store=store)
-        recorder = Recorder(lambda: scene, retention=Retention(None, None))
+        recorder = Recorder(lambda: scene)
         now, began = datetime.now(UTC), time.perf_counter()
         for number in range(amounts.written):
             recorder.take(MadeUp(draw, now + timedelta(milliseconds=number)))

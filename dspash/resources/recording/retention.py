@@ -1,4 +1,4 @@
-"""Retention: how long executions are kept, and how many."""
+"""Retention: how long records of what has happened are kept, and how many."""
 
 from __future__ import annotations
 
@@ -7,57 +7,59 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from dspash.errors import ConfigurationError
-from dspash.resources.tracing.table import traces_of
 
 if TYPE_CHECKING:
-    from dspash.resources.kernel import Scene
+    from sqlalchemy import Table
+
+    from dspash.resources.kernel import Resource, Scene
     from dspash.resources.kernel.scene import StoredScene
 
 __all__ = ["Retention", "prune"]
 
 LOT: Final = 500
-"""Executions that one transaction removes."""
+"""Records that one transaction removes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept: executions that ended within `max_age`, and the last `max_executions` of them; None: all."""
+    """What is kept: records made within `max_age`, and the last `max_records` of them; None: all."""
 
     max_age: timedelta | None = timedelta(days=30)
-    max_executions: int | None = 100_000
+    max_records: int | None = 100_000
 
     def __post_init__(self) -> None:
         if self.max_age is not None and self.max_age <= timedelta(0):
             raise ConfigurationError(
                 "max_age", f"{self.max_age} keeps nothing", "give a time above 0, or None"
             )
-        if self.max_executions is not None and self.max_executions < 0:
-            problem = f"{self.max_executions} is no number of executions"
-            raise ConfigurationError("max_executions", problem, "give 0 or more, or None")
+        if self.max_records is not None and self.max_records < 0:
+            problem = f"{self.max_records} is no number of records"
+            raise ConfigurationError("max_records", problem, "give 0 or more, or None")
 
 
-def prune(scene: Scene, retention: Retention) -> int:
-    """Remove the executions of the scene's tenant that are too old or too many; returns how many those were.
+def prune(scene: Scene, resource: type[Resource], retention: Retention) -> int:
+    """Remove the records of the scene's tenant that are too old or too many; returns how many those were.
 
     The oldest go first, so that one that is interrupted has done its part.
     """
     # Every scene that reaches an action is one of these; the port of actions has no tables.
     stored = cast("StoredScene", scene)
+    table = stored.domain.table(stored.domain.declaration(resource))
     removed = 0
     if retention.max_age is not None:
-        removed += _remove(stored, stored.now() - retention.max_age)
-    if retention.max_executions is not None:
-        too_many = _newest_too_many(stored, retention.max_executions)
+        removed += _remove(stored, table, stored.now() - retention.max_age)
+    if retention.max_records is not None:
+        too_many = _newest_too_many(stored, table, retention.max_records)
         if too_many is not None:
-            removed += _remove(stored, too_many + timedelta(microseconds=1))
+            removed += _remove(stored, table, too_many + timedelta(microseconds=1))
     return removed
 
 
-def _newest_too_many(scene: StoredScene, kept: int) -> datetime | None:
-    """When the newest execution ended that is one too many."""
+def _newest_too_many(scene: StoredScene, table: Table, kept: int) -> datetime | None:
+    """When the newest record was made that is one too many."""
     from sqlalchemy import select
 
-    columns = traces_of(scene).c
+    columns = table.c
     newest = (
         select(columns.created_at)
         .where(columns.tenant_id == scene.context.tenant)
@@ -69,11 +71,10 @@ def _newest_too_many(scene: StoredScene, kept: int) -> datetime | None:
         return connection.execute(newest).scalar()
 
 
-def _remove(scene: StoredScene, before: datetime) -> int:
-    """Remove all that ended before, some at a time: other writers get their turn in between."""
+def _remove(scene: StoredScene, table: Table, before: datetime) -> int:
+    """Remove all that were made before, some at a time: other writers get their turn in between."""
     from sqlalchemy import delete, select
 
-    table = traces_of(scene)
     oldest = (
         select(table.c.id)
         .where(table.c.tenant_id == scene.context.tenant, table.c.created_at < before)

@@ -1,4 +1,4 @@
-"""Redaction: keys and passwords taken out of what is kept of an execution."""
+"""Redaction: keys and passwords taken out of what is kept of what has happened."""
 
 from __future__ import annotations
 

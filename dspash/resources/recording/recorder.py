@@ -1,4 +1,4 @@
-"""Recorder: takes executions as they end, and has them written off their callers' path."""
+"""Recorder: takes what has happened, and has it written off the path of those it happened to."""
 
 from __future__ import annotations
 
@@ -7,55 +7,70 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loguru import logger
 
 from dspash.errors import ClosedError, DspashError, StoreError
-from dspash.resources.tracing.execution import Ended
-from dspash.resources.tracing.redaction import Redaction, secrets_in
-from dspash.resources.tracing.retention import Retention, prune
-from dspash.resources.tracing.row import row_of
-from dspash.resources.tracing.table import traces_of
+from dspash.resources.recording.redaction import Redaction, secrets_in
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
+
     from dspash.resources.kernel.scene import StoredScene
     from dspash.store import GroupWriter
 
-__all__ = ["Recorder"]
+__all__ = ["Recordable", "Recorder"]
 
 GATHER_S: Final = 0.05
-"""How long an execution may wait for others: to wake a thread for each would cost every caller."""
+"""How long one may wait for others: to wake a thread for each would cost every caller."""
 
 MOST_WAITING: Final = 20_000
 MOST_WAITING_CHARACTERS: Final = 64 << 20
-"""Of pieces; executions that come while so much waits are kept without their steps."""
+"""What comes while so much waits is kept without what is long about it."""
 
 PRUNE_S: Final = 60.0
 REOPEN_S: Final = 10.0  # between tries to open a database that cannot be had
 CLOSE_S: Final = 10.0
 
 
-class Recorder:
-    """Writes executions as traces. Any thread may give it some; none ever waits for it.
+class Recordable(Protocol):
+    """Something that has just ended: it costs its caller nothing to hand over, and is looked at later."""
 
-    Its own thread opens the database, by `open_scene`, when there is something to write. Executions that were not flushed
-    are lost with the process. Of too many at once, first the steps are dropped, which the execution's row says, and then
-    executions, which `lost` counts.
+    @property
+    def characters(self) -> int:
+        """About how long the texts are that it holds."""
+        ...
+
+    def lighten(self) -> None:
+        """Drop what is long and can be missed, and have the row say so: there is no room."""
+        ...
+
+    def row(self, scene: StoredScene, redaction: Redaction) -> tuple[Table, dict[str, Any]]:
+        """The table it is kept in, and its row there, without secrets."""
+        ...
+
+
+class Recorder:
+    """Writes executions, LM calls and the like. Any thread may give it some; none ever waits for it.
+
+    Its own thread opens the database, by `open_scene`, when there is something to write, and has `tidy` remove what is
+    old, which returns how much that was. What was not flushed is lost with the process. Of too many at once, first the
+    long texts are dropped, which a row says, and then records, which `lost` counts.
     """
 
     def __init__(
         self,
         open_scene: Callable[[], StoredScene],
         *,
-        retention: Retention | None = None,
+        tidy: Callable[[StoredScene], int] | None = None,
         redaction: Redaction | None = None,
     ) -> None:
         self.lost = 0
         self._open_scene = open_scene
-        self._retention = retention or Retention()
+        self._tidy = tidy
         self._redaction = redaction or Redaction(secrets_in())
-        self._waiting: deque[Ended] = deque()
+        self._waiting: deque[Recordable] = deque()
         self._waiting_characters = 0
         self._taken = 0
         self._handed = 0  # to the writer, or lost
@@ -71,13 +86,13 @@ class Recorder:
     def __repr__(self) -> str:
         return f"<Recorder waiting={len(self._waiting)} lost={self.lost}>"
 
-    def take(self, ended: Ended) -> None:
-        """Take an execution that has ended. Never waits and never raises."""
+    def take(self, ended: Recordable) -> None:
+        """Take what has ended. Never waits and never raises."""
         if self._is_closed or len(self._waiting) >= MOST_WAITING:
             self.lost += 1
             return
         if self._waiting_characters + ended.characters > MOST_WAITING_CHARACTERS:
-            ended.forget_steps()
+            ended.lighten()
         with self._changed:
             self._waiting_characters += ended.characters
             self._waiting.append(ended)
@@ -89,7 +104,7 @@ class Recorder:
                 self._thread.start()
 
     def flush(self, timeout_s: float = 30.0) -> None:
-        """Wait until every execution that was taken before is in the database, or lost. Raises StoreError."""
+        """Wait until all that was taken before is in the database, or lost. Raises StoreError."""
         end = time.monotonic() + timeout_s
         with self._changed:
             wanted = self._taken
@@ -97,7 +112,7 @@ class Recorder:
             self._changed.notify_all()
             if not self._changed.wait_for(lambda: self._handed >= wanted, timeout_s):
                 raise StoreError(
-                    "the traces", f"{wanted - self._handed} are not written yet", "wait, or look at the log"
+                    "the records", f"{wanted - self._handed} are not written yet", "wait, or look at the log"
                 )
             writer = self._writer
         if writer is not None:
@@ -112,9 +127,7 @@ class Recorder:
         if thread is not None:
             thread.join(timeout_s)
             if thread.is_alive():
-                logger.error(
-                    "{} executions could not be written within {:g} s", len(self._waiting), timeout_s
-                )
+                logger.error("{} records could not be written within {:g} s", len(self._waiting), timeout_s)
 
     # --- its own thread ---
 
@@ -131,10 +144,10 @@ class Recorder:
             try:
                 self._writer.close(CLOSE_S)
             except StoreError as error:
-                logger.error("traces are lost: {}", error)
+                logger.error("records are lost: {}", error)
 
     def _await(self, until: float) -> bool:
-        """Wait for executions, for `until`, or for the end; False at the end.
+        """Wait for something to write, for `until`, or for the end; False at the end.
 
         While some come, this thread looks for more every GATHER_S, and nobody needs to wake it.
         """
@@ -150,15 +163,14 @@ class Recorder:
             self._hurry = False
             return not self._is_closed or bool(self._waiting)
 
-    def _write(self, ended: Ended) -> None:
+    def _write(self, ended: Recordable) -> None:
         characters = ended.characters
         try:
             scene, writer = self._opened()
-            row = row_of(ended.execution(), scene.context.tenant, self._redaction)
-            writer.append(traces_of(scene), row)
-        except Exception as error:  # noqa: BLE001 - whatever this is, the executions behind it are not to be lost with it
+            writer.append(*ended.row(scene, self._redaction))
+        except Exception as error:  # noqa: BLE001 - whatever this is, what waits behind it is not to be lost with it
             self.lost += 1
-            logger.error("an execution was not recorded: {!r}", error)
+            logger.error("one of {} was not recorded: {!r}", type(ended).__name__, error)
         with self._changed:
             self._waiting.popleft()
             self._waiting_characters -= characters
@@ -170,7 +182,7 @@ class Recorder:
 
         if self._scene is None or self._writer is None:
             if time.monotonic() < self._open_at:
-                raise StoreError("the traces", "the database could not be opened", "look at the log")
+                raise StoreError("the records", "the database could not be opened", "look at the log")
             try:
                 self._scene = self._open_scene()
             except DspashError:
@@ -180,10 +192,12 @@ class Recorder:
         return self._scene, self._writer
 
     def _prune(self, scene: StoredScene) -> None:
+        if self._tidy is None:
+            return
         try:
-            removed = prune(scene, self._retention)
+            removed = self._tidy(scene)
         except (StoreError, ClosedError) as error:
-            logger.warning("old executions were not removed: {}", error)
+            logger.warning("old records were not removed: {}", error)
         else:
             if removed:
-                logger.debug("{} old executions were removed", removed)
+                logger.debug("{} old records were removed", removed)
