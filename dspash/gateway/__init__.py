@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dspash.gateway.errors import (
+    AuthError,
+    BillingError,
     ContextLengthError,
     GatewayError,
+    MalformedReplyError,
     ModelRequestError,
     ModelTimeoutError,
+    ProviderError,
+    RateLimitError,
+    RejectedRequestError,
+    ServerError,
+    TransportError,
     UnsupportedFeatureError,
     UnsupportedModelError,
 )
@@ -16,6 +24,8 @@ from dspash.gateway.port import Capabilities, JsonMap, JsonValue, LanguageModel
 from dspash.gateway.tally import Tally
 
 __all__ = [
+    "AuthError",
+    "BillingError",
     "Capabilities",
     "ContextLengthError",
     "Gateway",
@@ -23,10 +33,16 @@ __all__ = [
     "JsonMap",
     "JsonValue",
     "LanguageModel",
+    "MalformedReplyError",
     "ModelRequestError",
     "ModelTimeoutError",
     "OfflineModel",
+    "ProviderError",
+    "RateLimitError",
+    "RejectedRequestError",
+    "ServerError",
     "Tally",
+    "TransportError",
     "UnsupportedFeatureError",
     "UnsupportedModelError",
 ]

@@ -73,8 +73,13 @@ class Upstream(Protocol):
         """Ask for one completion as lm15 stream events; the Reply with the response they make up is the last item."""
         ...
 
-    async def embed(self, target: Target, inputs: Sequence[str], *, deadline: float | None) -> EmbeddingReply:
-        """Ask for the vectors of `inputs`."""
+    async def embed(
+        self, target: Target, inputs: Sequence[str], *, options: JsonMap, deadline: float | None
+    ) -> EmbeddingReply:
+        """Ask for the vectors of `inputs`, with options as dspy.Embedder takes them: `dimensions`, `input_type`, ….
+
+        Raises UnsupportedFeatureError where the provider makes none.
+        """
         ...
 
     async def count_tokens(self, target: Target, request: JsonMap, *, deadline: float | None) -> TokenCount:
