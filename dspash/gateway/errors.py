@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from dspash.errors import DspashError
+from dspash.gateway.answer import Attempt
 from dspash.gateway.rate_limits import RateLimits
 
 __all__ = [
@@ -35,6 +36,11 @@ class GatewayError(DspashError):
 
     code: ClassVar[str] = "provider"
     can_be_retried: ClassVar[bool] = False
+
+    attempts: tuple[Attempt, ...] = ()
+    """Every time that a provider was asked before this was the outcome."""
+    was_sent: bool = True
+    """False when the request has certainly not reached the provider: nobody can have billed it."""
 
     def __init__(
         self,
