@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from dspash.app.wire import map_in
-from dspash.bridge import Ask
+from dspash.bridge import Ask, Manner
 from dspash.gateway import Gateway, GatewayError
 from dspash_protocol import Fault, FaultError, FaultKind
 
@@ -17,6 +17,10 @@ class Models:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+
+    def manner(self, _ask: Ask) -> Manner:
+        """How `complete` is to be called: every model so far computes in this process."""
+        return Manner.COMPUTES
 
     def complete(self, ask: Ask) -> Any:
         """Answer `lm.complete {request, meta}` with a response."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dspash.bridge.ask import Ask, current_ask
-from dspash.bridge.ask_server import AskHandler
+from dspash.bridge.ask_server import AskHandler, MannerOf
 from dspash.bridge.bridge import Bridge
 from dspash.bridge.call import Call, CallFuture, CallOptions
+from dspash.bridge.manner import Manner
 from dspash.bridge.options import BridgeOptions
 from dspash.bridge.status import BridgeStatus, SandboxStatus, WorkerStatus
 
@@ -18,6 +19,8 @@ __all__ = [
     "Call",
     "CallFuture",
     "CallOptions",
+    "Manner",
+    "MannerOf",
     "SandboxStatus",
     "WorkerStatus",
     "current_ask",

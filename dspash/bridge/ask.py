@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextvars
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from dspash_protocol import (
     ErrorReply,
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Ask", "current_ask"]
 
 ORPHAN_S: Final = 600.0  # for a request that belongs to no call and says no time of its own
+
+_OF_MODELS: Final = frozenset(
+    map(str, (ReverseCommand.LM_COMPLETE, ReverseCommand.LM_STREAM, ReverseCommand.LM_EMBED))
+)
+"""What calls a model."""
 
 _current: Final[contextvars.ContextVar[Ask | None]] = contextvars.ContextVar("dspash_ask", default=None)
 
@@ -52,6 +58,7 @@ class Ask:
         self._id = request.id
         self._seq = 0
         self._cancelled = False
+        self._coming: Future[Any] | None = None  # the answer, where a handler has only begun to make it
         self._is_lm_wait = False  # whether the call's account counts the time until its answer
 
     def __repr__(self) -> str:
@@ -63,13 +70,15 @@ class Ask:
         return self._cancelled or (self.call is not None and self.call.has_ended)
 
     def cancel(self) -> None:
-        """The worker wants no answer any more; a handler that looks will stop."""
+        """The worker wants no answer any more: an answer that is being made is given up, a handler that looks will stop."""
         self._cancelled = True
+        if self._coming is not None:
+            self._coming.cancel()
 
     def begin(self) -> None:
         """Count it for its call. It has just arrived."""
         if self.call is not None:
-            if self.command.startswith("lm."):
+            if self.command in _OF_MODELS:
                 self._is_lm_wait = True
                 self.call.account.lm_asked()
             elif self.command == ReverseCommand.TOOL_CALL:
@@ -91,13 +100,21 @@ class Ask:
             raise FaultError.of(FaultKind.CANCELLED, "the call this belongs to has ended")
 
     def item(self, data: Any) -> None:
-        """Send one item of a streamed answer. Raises FaultError(cancelled) when nobody waits any more."""
+        """Send one item of a streamed answer. Raises FaultError(cancelled) when nobody waits any more.
+
+        Waits while the worker does not read; a coroutine looks at `has_room` first.
+        """
         self.check()
         self.worker.say(Event(self._id, EventKind.ITEM, self._seq, data), wait_until=self.deadline)
         self._seq += 1
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the worker reads what it is sent."""
+        return self.worker.has_room
+
     def serve(self, handler: Callable[[Ask], Any]) -> None:
-        """Run `handler(self)` and answer with what it returns or raises."""
+        """Run `handler(self)` and answer with what it returns or raises, or once the future that it returns is done."""
         token = _current.set(self)
         try:
             self.check()
@@ -109,27 +126,49 @@ class Ask:
             if not isinstance(error, Exception):
                 raise  # Ctrl-C, in the thread of a caller that serves its own call
         else:
-            self._succeed(value)
+            if isinstance(value, Future):
+                self._await(cast("Future[Any]", value))
+            else:
+                self._succeed(value, wait_until=self.deadline)
         finally:
             _current.reset(token)
 
-    def _succeed(self, value: Any) -> None:
+    def _await(self, answer: Future[Any]) -> None:
+        self._coming = answer
+        answer.add_done_callback(self._take)
+        if self.is_cancelled:  # a moment ago, when there was nothing to give up yet
+            answer.cancel()
+
+    def _take(self, answer: Future[Any]) -> None:
+        """Answer with what was being made, on the thread that has made it: others' answers are made there, too."""
         try:
-            self._answer(Result(self._id, value))
+            value = answer.result()
+        except FaultError as error:
+            self.fail(error.fault)
+        except CancelledError:
+            self.fail(Fault(FaultKind.CANCELLED, "nobody waits for this answer any more"))
+        except BaseException as error:  # noqa: BLE001 - whatever a model raises is the outcome of this ask
+            self.fail(_fault_of(self.command, error))
+        else:
+            self._succeed(value, wait_until=None)
+
+    def _succeed(self, value: Any, *, wait_until: float | None) -> None:
+        try:
+            self._answer(Result(self._id, value), wait_until=wait_until)
         except InvalidValueError as error:
             self.fail(FaultError.of(FaultKind.UNSERIALISABLE, str(error), path=error.path).fault)
 
     def fail(self, fault: Fault) -> None:
-        """Answer with a fault."""
-        self._answer(ErrorReply(self._id, fault))
+        """Answer with a fault. It never waits, so it may be called on any thread."""
+        self._answer(ErrorReply(self._id, fault), wait_until=None)
 
-    def _answer(self, reply: Result | ErrorReply) -> None:
+    def _answer(self, reply: Result | ErrorReply, *, wait_until: float | None) -> None:
         try:
-            self.worker.answer(reply, wait_until=self.deadline)
+            self.worker.answer(reply, wait_until=wait_until)
         except FrameTooLargeError as error:
             details = {"size": error.size, "limit": error.limit}
             fault = FaultError.of(FaultKind.TOO_LARGE, str(error), **details).fault
-            self.worker.answer(ErrorReply(self._id, fault), wait_until=self.deadline)
+            self.worker.answer(ErrorReply(self._id, fault), wait_until=wait_until)
 
 
 def _deadline_of(request: Request, call: Call | None) -> float:

@@ -6,13 +6,13 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from loguru import logger
 
 from dspash.bridge.ask import Ask, current_ask
-from dspash.bridge.ask_server import AskHandler, AskServer
+from dspash.bridge.ask_server import ALL_WAIT, AskHandler, AskServer, Manners
 from dspash.bridge.births import Births
 from dspash.bridge.call import Call, CallOptions, Standing, is_delivering
 from dspash.bridge.deadlines import Deadlines
@@ -65,15 +65,15 @@ class Bridge:
         options: BridgeOptions,
         handlers: Mapping[ReverseCommand, AskHandler],
         *,
-        quick: Collection[ReverseCommand] = (),
+        manners: Manners = ALL_WAIT,
         births: Births | None = None,
     ) -> None:
-        """Serve what workers ask by `handlers`; those of `quick` commands compute, and never wait for anything.
+        """Serve what workers ask by `handlers`, each called as `manners` say: see AskServer.
 
         Sandboxed workers come from `births`; by default they are forked.
         """
         self._options = options
-        self._asks = AskServer(handlers, quick=quick)
+        self._asks = AskServer(handlers, manners=manners)
         self._recycle_at = options.recycling.max_calls
         self._ended_by: Callable[[], BridgeError] | None = None
         """What calls are refused with, once it is over."""

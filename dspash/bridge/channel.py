@@ -65,6 +65,11 @@ class Channel:
         return bool(self._outbox)
 
     @property
+    def has_room(self) -> bool:
+        """Whether a writer need not wait: not too much is waiting for the peer to read."""
+        return self._outbox.waiting_bytes <= HIGH_WATER_BYTES
+
+    @property
     def is_out_of_step(self) -> bool:
         """Whether a write was interrupted so that nobody knows how much of the frame the peer has got."""
         return self._mid_write

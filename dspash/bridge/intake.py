@@ -14,6 +14,7 @@ from dspash.bridge.pending import PendingCalls
 from dspash.bridge.shown import shown_line
 from dspash.bridge.wire_faults import error_of
 from dspash_protocol import (
+    HARMLESS_ASKS,
     Cancel,
     Command,
     Defect,
@@ -26,7 +27,6 @@ from dspash_protocol import (
     Received,
     Request,
     Result,
-    ReverseCommand,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ class Intake:
                 self._worker.note(message)
             case Defect():
                 self._take_defect(message)
+
+    def end_asks(self, call: Call) -> None:
+        """Nobody needs what was asked for `call` any more. From any thread."""
+        for ask in list(self.asks.values()):
+            if ask.call is call:
+                ask.cancel()
 
     def _take_fault(self, request_id: int, fault: Fault) -> None:
         call = self.pending.get(request_id)
@@ -151,9 +157,7 @@ class Intake:
         owner = request.args.get("call")
         call = self._call_behind(owner) if isinstance(owner, int) else None
         if call is not None:
-            call.reach(
-                Progress.STARTED if request.command == ReverseCommand.METRIC_CALL else Progress.SIDE_EFFECTS
-            )
+            call.reach(Progress.STARTED if request.command in HARMLESS_ASKS else Progress.SIDE_EFFECTS)
         ask = Ask(self._worker, request, call)
         ask.begin()
         self.asks[request.id] = ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
@@ -18,7 +18,7 @@ from dspash.bridge.intake import Intake
 from dspash.bridge.listener import Listener
 from dspash.bridge.overrun import LimitOverrun, Overrun
 from dspash.bridge.reader import Reader
-from dspash.bridge.shown import shown_line, shown_name
+from dspash.bridge.shown import shown_line, shown_map, shown_name
 from dspash.bridge.worker_state import WorkerState
 from dspash.errors import FrameTooLargeError, InvalidInputError
 from dspash.supervision import ExitReason, ProtocolBroken
@@ -131,6 +131,11 @@ class Worker:
         """How many of its requests are not answered."""
         return len(self._intake.asks)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it reads what it is sent: not too much of that waits for it."""
+        return self._channel.has_room
+
     def has_pending(self, call: Call) -> bool:
         """Whether it has not answered this call."""
         return call in self._intake.pending
@@ -169,7 +174,8 @@ class Worker:
             self._channel.write(told)
 
     def cancel(self, call: Call, reason: str) -> None:
-        """Ask the worker to end a call early."""
+        """Ask the worker to end a call early; what it has asked for that is of no use any more."""
+        self._intake.end_asks(call)
         if call.request_id is not None:
             self.say_quietly(Cancel(call.request_id, reason))
 
@@ -187,7 +193,7 @@ class Worker:
         """Send a message. Raises OSError when the worker is gone, else what Session.send raises."""
         self._channel.write(self._session.send(message), wait_until=wait_until)
 
-    def answer(self, reply: Result | ErrorReply, *, wait_until: float) -> None:
+    def answer(self, reply: Result | ErrorReply, *, wait_until: float | None) -> None:
         """Answer an ask; nothing happens when the worker is gone. Raises what Session.send does for the content."""
         ask = self._intake.asks.pop(reply.id, None)
         if ask is not None:
@@ -319,11 +325,10 @@ class Worker:
                 rss = notice.data.get("rss")
                 self.memory_bytes = rss if isinstance(rss, int) else self.memory_bytes
             case NoticeName.PROTOCOL_ERROR:
-                self._give_up(f"it could not read a frame of ours: {_short(notice.data)}")
+                self._give_up(f"it could not read a frame of ours: {shown_map(notice.data)}")
             case _:
-                logger.debug(
-                    "worker {} says {}: {}", self.child_id, shown_name(notice.name), _short(notice.data)
-                )
+                told = shown_map(notice.data)
+                logger.debug("worker {} says {}: {}", self.child_id, shown_name(notice.name), told)
 
     def _lose(self, problem: str | None) -> None:
         """Nothing more will come of it."""
@@ -385,16 +390,10 @@ class Worker:
 
     def say_quietly(self, message: Message) -> None:
         """The same; nothing happens when it is gone."""
-        try:
+        with contextlib.suppress(OSError, LocalProtocolError):  # it is gone, and with it what this was about
             self.say(message)
-        except (OSError, LocalProtocolError):
-            return  # it is gone, and with it what this was about
 
 
 def _names_in(raw: Any) -> frozenset[str]:
     names = cast("list[Any]", raw) if isinstance(raw, list) else []
     return frozenset(name for name in names if isinstance(name, str))
-
-
-def _short(data: Mapping[str, Any]) -> str:
-    return repr(dict(data))[:200]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import psutil
 import pytest
 
-from dspash.bridge import AskHandler, Bridge, BridgeOptions, Call, CallOptions
+from dspash.bridge import AskHandler, Bridge, BridgeOptions, Call, CallOptions, MannerOf
 from dspash.bridge.births import Births
 from dspash.bridge.lifetimes import open_bridges
 from dspash.errors import ClosedError, DspashError
@@ -80,6 +80,7 @@ class OpenBridge(Protocol):
         self,
         *,
         handlers: Mapping[ReverseCommand, AskHandler] | None = ...,
+        manners: Mapping[ReverseCommand, MannerOf] | None = ...,
         births: Births | None = ...,
         **options: Any,
     ) -> Host: ...
@@ -125,6 +126,7 @@ def open_bridge() -> Generator[OpenBridge]:
     def start(
         *,
         handlers: Mapping[ReverseCommand, AskHandler] | None = None,
+        manners: Mapping[ReverseCommand, MannerOf] | None = None,
         births: Births | None = None,
         **options: Any,
     ) -> Host:
@@ -136,7 +138,7 @@ def open_bridge() -> Generator[OpenBridge]:
             "zygote": False,  # the fake has none
             **options,
         }
-        opened.append(Bridge(BridgeOptions(**settings), handlers or {}, births=births))
+        opened.append(Bridge(BridgeOptions(**settings), handlers or {}, manners=manners or {}, births=births))
         return Host(opened[-1])
 
     yield start
