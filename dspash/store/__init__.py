@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from dspash.store.address import Address, default_path
     from dspash.store.group_writer import GroupWriter
     from dspash.store.migrating import MigrationStatus
-    from dspash.store.store import Store, Vacuumed
+    from dspash.store.store import Durability, Store, Vacuumed
 
-__all__ = ["Address", "GroupWriter", "MigrationStatus", "Store", "Vacuumed", "default_path"]
+__all__ = ["Address", "Durability", "GroupWriter", "MigrationStatus", "Store", "Vacuumed", "default_path"]
 
 _HOME_OF: Final = {
     "Address": "address",
     "default_path": "address",
+    "Durability": "store",
     "GroupWriter": "group_writer",
     "MigrationStatus": "migrating",
     "Store": "store",

@@ -14,7 +14,7 @@ from dspash.errors import StoreError
 from dspash.store.address import Address
 from dspash.store.json_text import encode_json
 
-__all__ = ["BEGIN", "NOT_AT_ALL", "READ", "WRITE", "make_engine", "without_foreign_keys"]
+__all__ = ["BEGIN", "NOT_AT_ALL", "READ", "WRITE", "flushing", "make_engine", "without_foreign_keys"]
 
 BEGIN: Final = "dspash_begin"
 """The execution option that says how SQLite begins a connection's transactions: see READ, WRITE and NOT_AT_ALL."""
@@ -75,6 +75,17 @@ def without_foreign_keys(connection: Connection) -> Generator[None]:
         yield
     finally:
         driver.execute("PRAGMA foreign_keys=ON").close()
+
+
+@contextmanager
+def flushing(connection: Connection) -> Generator[None]:
+    """Have a connection to SQLite, outside a transaction, bring what it commits in the block to the disk itself."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA synchronous=FULL").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA synchronous=NORMAL").close()
 
 
 def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dspash.errors import ClosedError, OverloadedError, StoreError
-from dspash.store.store import Store
+from dspash.store.store import Durability, Store
 
 __all__ = ["GroupWriter"]
 
@@ -94,7 +94,7 @@ class GroupWriter:
     def append_durable(self, table: Table, row: _Row) -> Future[None]:
         """Take a row that is written at once, with all that came before it; the future is done once it is kept.
 
-        A row that is kept survives the death of the process. While one group is written the next gathers, so many
+        A row that is kept survives a loss of power. While one group is written the next gathers, so many
         writers at once share their transactions. The future raises StoreError for a row that the database refuses, or
         that `close` gave up, and its callbacks run on the writer's thread. Raises what `append` raises.
         """
@@ -216,7 +216,7 @@ class GroupWriter:
     def _write_together(self, group: list[_Waiting]) -> dict[int, str]:
         """Write the group in one transaction, or each row for itself if that fails; why which places were refused."""
         try:
-            with self._store.transaction() as connection:
+            with self._store.transaction(_durability_of(group)) as connection:
                 _insert(connection, group)
         except (StoreError, ClosedError):
             raise
@@ -227,7 +227,7 @@ class GroupWriter:
     def _write_one_by_one(self, group: list[_Waiting]) -> dict[int, str]:
         """Write the group, each row in a savepoint; why which places were refused."""
         refused: dict[int, str] = {}
-        with self._store.transaction() as connection:
+        with self._store.transaction(_durability_of(group)) as connection:
             for place, waiting in enumerate(group):
                 try:
                     with connection.begin_nested():
@@ -238,6 +238,10 @@ class GroupWriter:
                     refused[place] = _reason(error)
                     logger.error("a row of {} was refused: {}", waiting.table.name, refused[place])
         return refused
+
+
+def _durability_of(group: list[_Waiting]) -> Durability:
+    return Durability.POWER if any(waiting.kept is not None for waiting in group) else Durability.PROCESS
 
 
 def _reason(error: Exception) -> str:

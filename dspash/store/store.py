@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,10 +23,10 @@ from dspash.errors import (
     StoreVersionError,
 )
 from dspash.store.address import Address
-from dspash.store.engine import BEGIN, NOT_AT_ALL, WRITE, make_engine, without_foreign_keys
+from dspash.store.engine import BEGIN, NOT_AT_ALL, WRITE, flushing, make_engine, without_foreign_keys
 from dspash.store.migrating import Migrations, MigrationStatus
 
-__all__ = ["Store", "Vacuumed"]
+__all__ = ["Durability", "Store", "Vacuumed"]
 
 BUSY_TIMEOUT_S: Final = 30.0
 _ONE_MOMENT: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -38,6 +39,15 @@ class Vacuumed:
 
     before: int
     after: int
+
+
+class Durability(Enum):
+    """What a transaction survives once its block has ended."""
+
+    PROCESS = "process"  # the death of the process
+    POWER = (
+        "power"  # also that of the machine; on SQLite it takes as long as the disk does, some milliseconds
+    )
 
 
 class Store:
@@ -136,7 +146,7 @@ class Store:
         return self._engine
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
+    def transaction(self, durability: Durability = Durability.PROCESS) -> Generator[Connection]:
         """A connection whose writes are kept together when the block ends, and lost together when it raises.
 
         On SQLite it waits until no other transaction is open. Raises StoreBusyError when that takes too long, and
@@ -151,6 +161,7 @@ class Store:
             self._turn(),
             self._translating(),
             self._engine.connect().execution_options(**{BEGIN: WRITE}) as connection,
+            flushing(connection) if durability is Durability.POWER else nullcontext(),
             connection.begin(),
         ):
             yield connection

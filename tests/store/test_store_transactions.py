@@ -16,7 +16,7 @@ from dspash.errors import StoreBusyError
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import AuditEntry, Collection, Context, StoredScene
 from dspash.resources.signature import Signature
-from dspash.store import Store
+from dspash.store import Durability, Store
 from tests.leaks import wait_until
 
 SIGNATURES = DOMAIN.table(DOMAIN.declaration(Signature))
@@ -160,3 +160,12 @@ def test_a_wait_for_another_thread_ends(tmp_path: Path) -> None:
             thread.start()
             thread.join(10)
         assert len(caught) == 1
+
+
+def test_only_a_transaction_that_is_to_survive_a_loss_of_power_waits_for_the_disk(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "x.db") as store:
+        levels: list[int] = []
+        for durability in (Durability.PROCESS, Durability.POWER, Durability.PROCESS):
+            with store.transaction(durability) as connection:
+                levels.append(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+    assert levels == [1, 2, 1]  # NORMAL, FULL, NORMAL
