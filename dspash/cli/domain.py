@@ -8,7 +8,16 @@ from typing import Any
 
 from dspash.cli.value_text import Schema
 
-__all__ = ["ActionForm", "ArgumentForm", "AttributeForm", "ResourceForm", "command_name", "read_domain"]
+__all__ = [
+    "ActionForm",
+    "ArgumentForm",
+    "AttributeForm",
+    "ResourceForm",
+    "command_name",
+    "read_domain",
+    "read_resource",
+    "table_name",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +44,17 @@ class ActionForm:
 
 @dataclass(frozen=True, slots=True)
 class AttributeForm:
-    """One attribute; `kind` is what its column holds: text, integer, number, boolean, instant, uuid, bytes or json."""
+    """One attribute; `kind` is what its column holds: text, integer, number, boolean, instant, uuid, bytes or json.
+
+    `max_length` is of texts and JSON, in characters.
+    """
 
     name: str
     doc: str
     kind: str
+    indexed: bool
     sensitive: bool
+    max_length: int | None
     schema: Schema
 
 
@@ -63,7 +77,7 @@ class ResourceForm:
 
 def read_domain(description: Mapping[str, Any]) -> dict[str, ResourceForm]:
     """The resources of `Domain.describe()`, by the names of their commands."""
-    return {command_name(raw["table"]): _resource(raw) for raw in description["resources"]}
+    return {command_name(raw["table"]): read_resource(raw) for raw in description["resources"]}
 
 
 def command_name(name: str) -> str:
@@ -71,7 +85,13 @@ def command_name(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _resource(raw: Mapping[str, Any]) -> ResourceForm:
+def table_name(command: str) -> str:
+    """The table that a command is named after."""
+    return command.replace("-", "_")
+
+
+def read_resource(raw: Mapping[str, Any]) -> ResourceForm:
+    """One resource of `Domain.describe_resource()`."""
     machine = raw["states"]
     return ResourceForm(
         name=raw["name"],
@@ -81,7 +101,15 @@ def _resource(raw: Mapping[str, Any]) -> ResourceForm:
         state=None if machine is None else machine["attribute"],
         states=() if machine is None else tuple(machine["states"]),
         attributes=tuple(
-            AttributeForm(one["name"], one["doc"], one["kind"], one["sensitive"], _schema(one["schema"]))
+            AttributeForm(
+                name=one["name"],
+                doc=one["doc"],
+                kind=one["kind"],
+                indexed=one["indexed"],
+                sensitive=one["sensitive"],
+                max_length=one["max_length"],
+                schema=_schema(one["schema"]),
+            )
             for one in raw["attributes"]
         ),
         actions=tuple(_action(one) for one in raw["actions"] if not one["internal"]),

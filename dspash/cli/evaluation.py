@@ -81,7 +81,7 @@ def _read_dataset(name: str) -> list[dict[str, Any]]:
 
     with opened() as session:
         try:
-            return examples_from(session.scene, name, "$.examples")
+            return examples_from(session.scene, name, "$.examples").rows
         except NotFoundError:
             problem = "there is no such file, and no such dataset"
             raise ConfigurationError(name, problem, "dspash datasets list says which there are") from None

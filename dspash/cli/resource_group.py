@@ -85,11 +85,12 @@ class ResourceGroup(TyperGroup):
 
 
 def _functions(name: str) -> dict[str, Callable[..., Any]]:
-    from dspash.cli.domain import read_domain
+    from dspash.cli.domain import read_resource, table_name
     from dspash.cli.resource_commands import commands_of
     from dspash.resources import DOMAIN
 
-    return {**commands_of(read_domain(DOMAIN.describe())[name]), **special_commands(name)}
+    form = read_resource(DOMAIN.describe_resource(table_name(name)))
+    return {**commands_of(form), **special_commands(name)}
 
 
 def special_commands(name: str) -> dict[str, Callable[..., Any]]:

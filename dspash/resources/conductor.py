@@ -23,19 +23,7 @@ if TYPE_CHECKING:
     from dspash.resources.kernel.scene import StoredScene
     from dspash.store import Store
 
-__all__ = ["RUN_TRANSITIONS", "await_ends", "conduct", "interrupt_orphans"]
-
-RUN_TRANSITIONS: Final = {
-    ("pending", "begin"): "running",
-    ("pending", "cancel"): "cancelled",
-    ("running", "complete"): "completed",
-    ("running", "fail"): "failed",
-    ("running", "cancel"): "cancelled",
-    ("running", "interrupt"): "interrupted",
-    ("interrupted", "begin"): "running",
-    ("interrupted", "cancel"): "cancelled",
-}
-"""What runs and evaluations go through."""
+__all__ = ["await_ends", "conduct", "interrupt_orphans"]
 
 TOLD_EVERY_S: Final = 1.0
 """How often progress is written; a candidate that was tried always is."""

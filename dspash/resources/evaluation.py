@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
 from dspash.resources.comparison import compare_scores
-from dspash.resources.conductor import RUN_TRANSITIONS, conduct
+from dspash.resources.conducted import Conducted
+from dspash.resources.conductor import conduct
 from dspash.resources.content import hash_of, wire_of
 from dspash.resources.examples import ExampleSource, examples_from
 from dspash.resources.kernel import (
@@ -18,7 +18,6 @@ from dspash.resources.kernel import (
     HasMany,
     Resource,
     Scene,
-    StateMachine,
     Values,
     create,
     generic,
@@ -29,7 +28,7 @@ from dspash.resources.metric import resolve_metric
 from dspash.resources.metric_name import metric_name
 from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
-from dspash.resources.runtime import Judgement, OnProgress, cancel_job, runtime_of
+from dspash.resources.runtime import Judgement, OnProgress, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 
 __all__ = ["Evaluation", "EvaluationResult", "keep_judgement"]
@@ -67,19 +66,9 @@ class EvaluationResult(Resource, table="evaluation_results", append_only=True, a
         }
 
 
-class Evaluation(Resource, table="evaluations"):
+class Evaluation(Conducted, table="evaluations"):
     """How a program or module did on a set of examples. `results` has every example's outcome."""
 
-    status: Annotated[str, Attribute("How it stands.", indexed=True, max_length=20)]
-    program_id: Annotated[
-        UUID | None, Attribute("The program that was judged.", references="Program", on_delete="cascade")
-    ] = None
-    program_version: Annotated[int | None, Attribute("Which of its versions.")] = None
-    module_id: Annotated[
-        UUID | None, Attribute("The module that was judged.", references="Module", on_delete="cascade")
-    ] = None
-    metric: Annotated[JsonValue, Attribute("How predictions are scored, as a worker takes it.")] = None
-    metric_name: Annotated[str, Attribute("What people call the metric.", max_length=200)] = ""
     devset: Annotated[
         list[dict[str, JsonValue]],
         Attribute("The examples: maps of inputs and expected outputs.", max_length=64_000_000),
@@ -94,24 +83,8 @@ class Evaluation(Resource, table="evaluations"):
     total: Annotated[int, Attribute("How many examples there are.")] = 0
     correct: Annotated[int, Attribute("How many of them scored 1 or more.")] = 0
     failed: Annotated[int, Attribute("How many of them have an error in place of a prediction.")] = 0
-    progress: Annotated[dict[str, JsonValue], Attribute("What it told last: done, total, score.")] = Field(
-        default_factory=dict[str, JsonValue]
-    )
-    usage: Annotated[dict[str, JsonValue], Attribute("What it has used of machine, models and tools.")] = (
-        Field(default_factory=dict[str, JsonValue])
-    )
-    error: Annotated[str | None, Attribute("Why it failed.")] = None
-    owner: Annotated[dict[str, JsonValue], Attribute("The process that carries it out.")] = Field(
-        default_factory=dict[str, JsonValue]
-    )
-    seen_at: Annotated[datetime | None, Attribute("Its last sign of life.")] = None
-    started_at: Annotated[datetime | None, Attribute("When it began, the last time.")] = None
-    ended_at: Annotated[datetime | None, Attribute("When it ended.")] = None
 
-    program = BelongsTo("Program", by="program_id")
-    module = BelongsTo("Module", by="module_id")
     results = HasMany("EvaluationResult", by="evaluation_id")
-    states = StateMachine(attribute="status", initial="pending", transitions=RUN_TRANSITIONS)
 
     @create
     def create(
@@ -129,9 +102,10 @@ class Evaluation(Resource, table="evaluations"):
             **find_subject(scene, program, version, module, newest=False).to_values(),
             "metric": resolve_metric(scene, metric),
             "metric_name": metric_name(metric),
-            "devset": examples,
-            "devset_hash": hash_of(examples),
-            "total": len(examples),
+            "devset": examples.rows,
+            "devset_hash": hash_of(examples.rows),
+            "total": len(examples.rows),
+            **examples.source_values(),
         }
 
     # --- carrying it out ---
@@ -153,20 +127,6 @@ class Evaluation(Resource, table="evaluations"):
 
     @internal
     @update
-    def begin(scene: Scene, record: Evaluation, *, owner: dict[str, JsonValue]) -> Values:
-        """The process `owner` carries it out from now on."""
-        now = scene.now()
-        return {
-            "owner": owner,
-            "seen_at": now,
-            "started_at": now,
-            "ended_at": None,
-            "error": None,
-            "progress": {},
-        }
-
-    @internal
-    @update
     def complete(
         scene: Scene,
         record: Evaluation,
@@ -184,24 +144,6 @@ class Evaluation(Resource, table="evaluations"):
             "usage": usage,
             "ended_at": scene.now(),
         }
-
-    @internal
-    @update
-    def fail(scene: Scene, record: Evaluation, *, error: str) -> Values:
-        """It has ended without a result."""
-        return {"error": error, "ended_at": scene.now()}
-
-    @internal
-    @update
-    def interrupt(scene: Scene, record: Evaluation) -> Values:
-        """Whoever carried it out does so no more."""
-        return {"ended_at": scene.now()}
-
-    @update
-    def cancel(scene: Scene, record: Evaluation) -> Values:
-        """End it. One that goes on elsewhere ends with its process' next sign of life."""
-        cancel_job(scene, str(record.id), "its evaluation was cancelled")
-        return {"ended_at": scene.now()}
 
     # --- comparing ---
 

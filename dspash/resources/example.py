@@ -12,7 +12,7 @@ from dspash.resources.kernel import Attribute, BelongsTo, Resource
 __all__ = ["Example"]
 
 
-class Example(Resource, table="examples", append_only=True, audited=False):
+class Example(Resource, table="examples", append_only=True, audited=False, indexes=[("dataset_id", "split")]):
     """What a program is asked with, and what it should answer: one entry of a data set, which makes and removes it."""
 
     dataset_id: Annotated[

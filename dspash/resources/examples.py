@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from pydantic import JsonValue
 
@@ -11,7 +13,7 @@ from dspash.resources.content import json_of, wire_of
 from dspash.resources.kernel import Scene
 from dspash.resources.refusal import refused, refusing
 
-__all__ = ["ExampleSource", "Examples", "examples_from", "examples_of"]
+__all__ = ["ExampleSource", "Examples", "FoundExamples", "examples_from", "examples_of"]
 
 Examples: TypeAlias = list[dict[str, JsonValue]]
 """Maps of inputs and expected outputs."""
@@ -29,18 +31,32 @@ def examples_of(given: Examples, path: str) -> list[Any]:
     return list(given)
 
 
-def examples_from(scene: Scene, given: ExampleSource, path: str) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class FoundExamples:
+    """Examples, and the data set, or that set of it, that they are all of; None where they were given as they are."""
+
+    rows: list[Any]
+    dataset_id: UUID | None = None
+    split: str | None = None
+
+    def source_values(self) -> dict[str, UUID | str | None]:
+        """Where they are from, as attributes of a run."""
+        return {"dataset_id": self.dataset_id, "split": self.split}
+
+
+def examples_from(scene: Scene, given: ExampleSource, path: str) -> FoundExamples:
     """The same from either source. Raises InvalidInputError, and NotFoundError for a dataset that is not there."""
     if not isinstance(given, str):
-        return examples_of(given, path)
+        return FoundExamples(examples_of(given, path))
     from dspash.resources.dataset import Dataset
 
     datasets = scene.of(Dataset)
-    name, split = given, None
+    split = None
     try:
-        datasets.get(name)
+        dataset = datasets.get(given)
     except NotFoundError:
         name, slash, split = given.rpartition("/")
         if not slash:
             raise
-    return examples_of(datasets.rows(name, split=split), path)
+        dataset = datasets.get(name)
+    return FoundExamples(examples_of(datasets.rows(dataset, split=split), path), dataset.id, split)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from dspash.resources.conductor import RUN_TRANSITIONS, conduct
+from dspash.resources.conducted import Conducted
+from dspash.resources.conductor import conduct
 from dspash.resources.content import json_of, wire_of
 from dspash.resources.examples import ExampleSource, examples_from
 from dspash.resources.kernel import (
     Attribute,
     BelongsTo,
-    Resource,
     Scene,
-    StateMachine,
     Values,
     create,
     generic,
@@ -29,7 +27,7 @@ from dspash.resources.metric_name import metric_name
 from dspash.resources.module import Module
 from dspash.resources.observed import observed
 from dspash.resources.refusal import refusing
-from dspash.resources.runtime import Improvement, OnProgress, Task, cancel_job, runtime_of
+from dspash.resources.runtime import Improvement, OnProgress, Task, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.resources.versioning import number_of
 
@@ -38,21 +36,13 @@ __all__ = ["OptimizationRun", "outcome_of"]
 _EXAMPLES_MOST = 64_000_000  # characters of JSON
 
 
-class OptimizationRun(Resource, table="optimization_runs"):
+class OptimizationRun(Conducted, table="optimization_runs"):
     """One attempt to improve a program or module.
 
-    While it goes on it tells its progress and gives signs of life; one whose process has died is interrupted as soon as
-    somebody opens the database again, and can be resumed.
+    While it goes on it tells its progress; one whose process has died is interrupted as soon as somebody opens the
+    database again, and can be resumed.
     """
 
-    status: Annotated[str, Attribute("How it stands.", indexed=True, max_length=20)]
-    program_id: Annotated[
-        UUID | None, Attribute("The program it improves.", references="Program", on_delete="cascade")
-    ] = None
-    program_version: Annotated[int | None, Attribute("Which of its versions.")] = None
-    module_id: Annotated[
-        UUID | None, Attribute("The module it improves.", references="Module", on_delete="cascade")
-    ] = None
     optimizer_id: Annotated[
         UUID | None,
         Attribute(
@@ -72,8 +62,6 @@ class OptimizationRun(Resource, table="optimization_runs"):
         list[dict[str, JsonValue]] | None,
         Attribute("The examples it is judged by, where those are others.", max_length=_EXAMPLES_MOST),
     ] = None
-    metric: Annotated[JsonValue, Attribute("How predictions are scored, as a worker takes it.")] = None
-    metric_name: Annotated[str, Attribute("What people call the metric.", max_length=200)] = ""
     score: Annotated[float | None, Attribute("What it reached, from 0 to 1.", indexed=True)] = None
     best_program_state: Annotated[
         dict[str, JsonValue] | None,
@@ -87,24 +75,8 @@ class OptimizationRun(Resource, table="optimization_runs"):
         list[dict[str, JsonValue]],
         Attribute("How the result did on each example.", max_length=_EXAMPLES_MOST),
     ] = Field(default_factory=list[dict[str, JsonValue]])
-    progress: Annotated[dict[str, JsonValue], Attribute("What it told last.")] = Field(
-        default_factory=dict[str, JsonValue]
-    )
-    usage: Annotated[dict[str, JsonValue], Attribute("What it has used of machine, models and tools.")] = (
-        Field(default_factory=dict[str, JsonValue])
-    )
-    error: Annotated[str | None, Attribute("Why it failed.")] = None
-    owner: Annotated[dict[str, JsonValue], Attribute("The process that carries it out.")] = Field(
-        default_factory=dict[str, JsonValue]
-    )
-    seen_at: Annotated[datetime | None, Attribute("Its last sign of life.")] = None
-    started_at: Annotated[datetime | None, Attribute("When it began, the last time.")] = None
-    ended_at: Annotated[datetime | None, Attribute("When it ended.")] = None
 
-    program = BelongsTo("Program", by="program_id")
-    module = BelongsTo("Module", by="module_id")
     optimizer_record = BelongsTo("Optimizer", by="optimizer_id")
-    states = StateMachine(attribute="status", initial="pending", transitions=RUN_TRANSITIONS)
 
     @create
     def create(
@@ -131,14 +103,16 @@ class OptimizationRun(Resource, table="optimization_runs"):
         given = {**(known.config if known is not None else {}), **(config or {})}
         with refusing("$.config"):
             wire_of(given)  # it can be sent when it is needed
+        examples = examples_from(scene, trainset, "$.trainset")
         return {
             **find_subject(scene, program, version, module, newest=True).to_values(),
             "optimizer_id": None if known is None else known.id,
             "optimizer": optimizer if known is None else known.type,
             "config": given,
             "seed": seed,
-            "trainset": examples_from(scene, trainset, "$.trainset"),
-            "valset": None if valset is None else examples_from(scene, valset, "$.valset"),
+            "trainset": examples.rows,
+            "valset": None if valset is None else examples_from(scene, valset, "$.valset").rows,
+            **examples.source_values(),
             "metric": resolve_metric(scene, metric),
             "metric_name": metric_name(metric),
         }
@@ -166,16 +140,7 @@ class OptimizationRun(Resource, table="optimization_runs"):
     @update
     def begin(scene: Scene, record: OptimizationRun, *, owner: dict[str, JsonValue]) -> Values:
         """The process `owner` carries it out from now on."""
-        now = scene.now()
-        return {
-            "owner": owner,
-            "seen_at": now,
-            "started_at": now,
-            "ended_at": None,
-            "error": None,
-            "trials": [],
-            "progress": {},
-        }
+        return {**Conducted.begin.function(scene, record, owner=owner), "trials": []}
 
     @internal
     @update
@@ -204,24 +169,6 @@ class OptimizationRun(Resource, table="optimization_runs"):
             "usage": usage,
             "ended_at": scene.now(),
         }
-
-    @internal
-    @update
-    def fail(scene: Scene, record: OptimizationRun, *, error: str) -> Values:
-        """It has ended without a result."""
-        return {"error": error, "ended_at": scene.now()}
-
-    @internal
-    @update
-    def interrupt(scene: Scene, record: OptimizationRun) -> Values:
-        """Whoever carried it out does so no more."""
-        return {"ended_at": scene.now()}
-
-    @update
-    def cancel(scene: Scene, record: OptimizationRun) -> Values:
-        """End it. A run that goes on elsewhere ends with its process' next sign of life."""
-        cancel_job(scene, str(record.id), "its run was cancelled")
-        return {"ended_at": scene.now()}
 
 
 def _keep(

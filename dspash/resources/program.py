@@ -278,7 +278,8 @@ class Program(Resource, table="programs"):
     def promote(scene: Scene, record: Program, *, version: int | None = None) -> Values:
         """Make a version the live one: `version`, or the newest."""
         number = version_of(scene, record, version or record.latest_version).number
-        return {"live_version": number, "promotions": [*record.promotions, number]}
+        before = record.promotions if record.promotions[-1:] != [number] else record.promotions[:-1]
+        return {"live_version": number, "promotions": [*before, number]}
 
     @update
     def rollback(scene: Scene, record: Program) -> Values:

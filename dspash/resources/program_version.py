@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from dspash.resources.content import ProgramContent
 from dspash.resources.kernel import Attribute, BelongsTo, Resource
+from dspash.resources.software import installed_software
 
 __all__ = ["Origin", "ProgramVersion", "version_name", "version_values"]
 
@@ -46,6 +47,9 @@ class ProgramVersion(Resource, table="program_versions", append_only=True):
     parent: Annotated[int | None, Attribute("The number of the version that it was made of.")] = None
     run_id: Annotated[UUID | None, Attribute("The optimization run that made it.", indexed=True)] = None
     score: Annotated[float | None, Attribute("What the optimizer reached with it, from 0 to 1.")] = None
+    software: Annotated[dict[str, str], Attribute("The versions of what it was made with.")] = Field(
+        default_factory=dict[str, str]
+    )
 
     program = BelongsTo("Program", by="program_id")
 
@@ -69,5 +73,6 @@ def version_values(
         "number": number,
         "content": content.to_map(),
         "content_hash": content.content_hash,
+        "software": installed_software(),
         **more,
     }

@@ -25,7 +25,7 @@ from dspash.resources.kernel import (
     update,
 )
 
-__all__ = ["LIBRARY", "Binding", "Book", "Edition", "Loan", "Review", "Shelf"]
+__all__ = ["LIBRARY", "Binding", "Book", "Edition", "Loan", "Named", "Review", "Shelf", "Ship"]
 
 
 class Binding(enum.StrEnum):
@@ -209,6 +209,36 @@ class Review(Resource, table="reviews", append_only=True, audited=False):
     def create(scene: Scene, *, stars: int, book_id: UUID | None = None) -> Values:
         """Say it."""
         return {"stars": stars, "book_id": book_id}
+
+
+class Named(Resource):
+    """What has a name."""
+
+    name: Annotated[str, Attribute("What it is called.", unique=True)]
+    status: Annotated[str, Attribute("How it stands.")]
+
+    states = StateMachine("status", "new", {("new", "rename"): "renamed"})
+
+    @create
+    def make(scene: Scene, *, name: str) -> Values:
+        """Make one."""
+        return {"name": name}
+
+    @update
+    def rename(scene: Scene, record: Named, *, name: str) -> Values:
+        """Call it otherwise."""
+        return {"name": name}
+
+
+class Ship(Named, table="ships"):
+    """A ship."""
+
+    tons: Annotated[int, Attribute("What it carries.")] = 0
+
+    @create
+    def make(scene: Scene, *, name: str, tons: int) -> Values:
+        """Build one."""
+        return {"name": name, "tons": tons}
 
 
 LIBRARY = Domain([Shelf, Book, Loan, Review])

@@ -21,6 +21,7 @@ from dspash.errors import (
 from dspash.resources import DOMAIN, conductor
 from dspash.resources.comparison import compare_scores
 from dspash.resources.conductor import await_ends, conduct, interrupt_orphans
+from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation
 from dspash.resources.kernel import AuditEntry, Context
 from dspash.resources.kernel.scene import StoredScene
@@ -28,6 +29,7 @@ from dspash.resources.observed import observed
 from dspash.resources.optimization_run import OptimizationRun
 from dspash.resources.owner import Owner
 from dspash.resources.program import Program
+from dspash.resources.program_version import ProgramVersion
 from dspash.resources.runtime import OnProgress
 from dspash.store import Store
 from dspash_protocol import Progress
@@ -107,6 +109,21 @@ def test_work_goes_on_where_what_it_tells_cannot_be_kept(
     assert (
         conduct(scene, OptimizationRun, _planned(scene), lambda tell: tell({"done": 1}) or "made") == "made"
     )
+
+
+def test_a_run_tells_of_its_examples_and_of_what_carried_it_out(scene: StoredScene) -> None:
+    examples: list[Any] = [{"question": str(number)} for number in range(4)]
+    sets = scene.of(Dataset).create(name="Q", examples=examples, sizes={"train": 3, "dev": 1})
+    run = scene.of(OptimizationRun).create(program="P", trainset="Q/train")
+    judged = scene.of(Evaluation).create(program="P", devset="Q")
+    assert (run.dataset_id, run.split, len(run.trainset)) == (sets.id, "train", 3)
+    assert (judged.dataset_id, judged.split, judged.total) == (sets.id, None, 4)
+    conduct(scene, OptimizationRun, run.id, lambda _tell: None)
+    software = scene.of(OptimizationRun).get(run.id).software
+    assert software == {name: software[name] for name in ("python", "dspash", "dspy")}
+    assert scene.of(ProgramVersion).get("P@1").software == software
+    scene.of(Dataset).destroy(sets.id)
+    assert scene.of(Evaluation).get(judged.id).dataset_id is None
 
 
 def test_a_run_begins_once(scene: StoredScene) -> None:

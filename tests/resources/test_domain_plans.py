@@ -20,6 +20,7 @@ INDEXED = [
     for attribute in declared.attributes.values()
     if attribute.spec.indexed or attribute.spec.references
 ]
+TOGETHER = [(declared.name, names) for declared in DOMAIN.declarations.values() for names in declared.indexes]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,13 @@ def test_a_filtered_page_in_the_order_of_making_is_found_by_the_index(
     steps = plan(scene, name, filter={attribute: getattr(record, attribute)}, sort=sort)
     assert not any("TEMP B-TREE" in step for step in steps), steps
     assert any(step.startswith("SEARCH") and "USING INDEX" in step for step in steps), steps
+
+
+@pytest.mark.parametrize(("name", "attributes"), TOGETHER)
+def test_a_page_filtered_by_what_is_indexed_together_is_read_from_that_index(
+    scene: StoredScene, name: str, attributes: tuple[str, ...]
+) -> None:
+    record = scene.of(DOMAIN.resource(name)).list(limit=1).items[0]
+    wanted = {attribute: getattr(record, attribute) or "any" for attribute in attributes}
+    (step,) = plan(scene, name, filter=wanted, sort="-created_at")
+    assert all(f"{attribute}=?" in step for attribute in attributes), step

@@ -21,18 +21,20 @@ from dspash.resources.kernel import (
     declaration_of,
     update,
 )
-from tests.resources.library import LIBRARY, Shelf
+from tests.resources.library import LIBRARY, Named, Shelf, Ship
 
 
 def declared(**members: Any) -> type[Resource]:
     """A resource with these members and annotations."""
     annotations = members.pop("annotations", {})
+    indexes = members.pop("indexes", ())
     metaclass: Any = type(Resource)
     return metaclass(
         "Thing",
         (Resource,),
         {"__doc__": "A thing.", "__module__": __name__, "__annotations__": annotations, **members},
         table="things",
+        indexes=indexes,
     )
 
 
@@ -67,6 +69,7 @@ def act_on(scene: Scene, record: Resource) -> Values:
         ({"make": update(act)}, "does not go with its parameters"),
         ({"make": create(act_on)}, "does not go with its parameters"),
         ({"states": StateMachine("status", "a", {})}, "no attribute"),
+        ({"indexes": [("created_at", "nothing")]}, "an index names nothing"),
         (
             {
                 "annotations": {"status": Annotated[str, Attribute("State.")]},
@@ -80,6 +83,19 @@ def test_a_declaration_that_contradicts_itself_is_refused_by_name(members: dict[
     with pytest.raises(TypeError, match=told) as caught:
         declaration_of(declared(**members))
     assert "Thing" in str(caught.value)
+
+
+def test_what_resources_have_in_common_is_declared_once() -> None:
+    ship = declaration_of(Ship)
+    assert ship.key == "name"
+    assert ship.states is Named.states
+    assert [found.name for found in ship.own] == ["name", "status", "tons"]
+    assert {name: action.doc for name, action in ship.actions.items()} == {
+        "make": "Build one.",
+        "rename": "Call it otherwise.",
+    }
+    with pytest.raises(TypeError, match="Named: it has no table"):
+        declaration_of(Named)
 
 
 def test_a_domain_refuses_what_does_not_fit_together() -> None:

@@ -84,6 +84,7 @@ def test_promoting_and_rolling_back_move_the_live_version(scene: StoredScene) ->
         programs.define(name="P", content=_text(f"result = {{'n': {number}}}"))
     assert programs.promote("P", version=1).live_version == 1
     assert programs.promote("P").live_version == 3
+    assert programs.promote("P").promotions == [1, 3]  # what is live already is not promoted once more
     live = programs.rollback("P")
     assert (live.live_version, live.status, live.promotions) == (1, "promoted", [1])
     with pytest.raises(InvalidInputError, match="no live version before"):

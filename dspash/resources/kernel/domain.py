@@ -64,10 +64,12 @@ class Domain:
         """Everything that is declared, as plain data: the documentation, the commands and the tests are made of it."""
         return {
             "filter_operators": list(FILTER_OPERATORS),
-            "resources": [self._describe(declared) for declared in self._declarations.values()],
+            "resources": [self.describe_resource(name) for name in self._declarations],
         }
 
-    def _describe(self, declared: Declaration) -> dict[str, Any]:
+    def describe_resource(self, name: str) -> dict[str, Any]:
+        """The part of `describe` that is about one resource, by its name or table. Raises KeyError."""
+        declared = self.declaration(name)
         return {
             "name": declared.name,
             "table": declared.table,
@@ -75,6 +77,7 @@ class Domain:
             "key": declared.key,
             "append_only": declared.append_only,
             "audited": declared.audited,
+            "indexes": [list(index) for index in declared.indexes],
             "attributes": [found.describe() for found in declared.attributes.values()],
             "relations": [found.describe() for found in declared.relations.values()],
             "actions": [

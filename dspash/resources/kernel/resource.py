@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -36,6 +36,7 @@ class Declaration:
     states: StateMachine | None
     append_only: bool
     audited: bool
+    indexes: tuple[tuple[str, ...], ...]
     key: str | None
 
     @property
@@ -48,6 +49,8 @@ class Resource(BaseModel):
     """A record. A subclass declares a resource: `class Signature(Resource, table="signatures"): …`.
 
     append_only: records are never changed or destroyed one by one. audited: each change leaves an audit entry.
+    indexes: attributes that lists filter by together. A subclass without a table is what several resources have in
+    common: they inherit its attributes, relations, states and actions.
     """
 
     model_config = ConfigDict(
@@ -62,6 +65,7 @@ class Resource(BaseModel):
     table_name: ClassVar[str] = ""
     append_only: ClassVar[bool] = False
     audited: ClassVar[bool] = True
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     id: Annotated[UUID, Attribute("The record's identity; later records have greater ones.")]
     tenant_id: Annotated[str, Attribute("Whose record it is.", max_length=200)]
@@ -71,10 +75,21 @@ class Resource(BaseModel):
     _included: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
 
     def __init_subclass__(
-        cls, *, table: str, append_only: bool = False, audited: bool = True, **settings: Any
+        cls,
+        *,
+        table: str = "",
+        append_only: bool = False,
+        audited: bool = True,
+        indexes: Sequence[tuple[str, ...]] = (),
+        **settings: Any,
     ) -> None:
         super().__init_subclass__(**settings)
-        cls.table_name, cls.append_only, cls.audited = table, append_only, audited
+        cls.table_name, cls.append_only, cls.audited, cls.indexes = (
+            table,
+            append_only,
+            audited,
+            tuple(indexes),
+        )
 
     @property
     def included(self) -> Mapping[str, Any]:
@@ -124,7 +139,10 @@ def _read(record: type[Resource]) -> Declaration:
 
 def _declared(record: type[Resource]) -> Declaration:
     record.model_rebuild()
-    members = {name: value for name, value in vars(record).items() if not name.startswith("_")}
+    members: dict[str, Any] = {}
+    for base in record.__mro__:
+        for name, value in vars(base).items():
+            members.setdefault(name, value)  # what it declares itself counts before what it inherits
     machines = [value for value in members.values() if isinstance(value, StateMachine)]
     attributes = {name: declared_attribute(name, field) for name, field in record.model_fields.items()}
     return Declaration(
@@ -138,30 +156,42 @@ def _declared(record: type[Resource]) -> Declaration:
         states=machines[0] if machines else None,
         append_only=record.append_only,
         audited=record.audited,
+        indexes=record.indexes,
         key=next((name for name, found in attributes.items() if found.spec.unique), None),
     )
 
 
 def _checked(declared: Declaration) -> Declaration:
+    if not declared.table:
+        raise TypeError("it has no table; it is there for others to inherit from")
     if not declared.doc:
         raise TypeError("a resource's docstring says what its records are")
     for name, found in declared.attributes.items():
         if isinstance(found.field.default, (Action, Relation, StateMachine)):
             raise TypeError(f"{name} names an attribute and something else besides")
+    for name in {name for index in declared.indexes for name in index}:
+        if name not in declared.attributes or not declared.attributes[name].is_sortable:
+            raise TypeError(f"an index names {name}, which is no attribute that lists can be sorted by")
     for action in declared.actions.values():
-        if not action.doc:
-            raise TypeError(f"the action {action.name} has no docstring")
-        if (action.kind in {ActionKind.UPDATE, ActionKind.DESTROY}) != action.takes_record and (
-            action.kind is not ActionKind.GENERIC
-        ):
-            raise TypeError(f"the action {action.name}: {action.kind} does not go with its parameters")
-        if declared.append_only and action.kind in {ActionKind.UPDATE, ActionKind.DESTROY}:
-            raise TypeError(f"the action {action.name}: records that are only appended are never changed")
-    machine = declared.states
-    if machine is not None:
-        if machine.attribute not in declared.attributes:
-            raise TypeError(f"its states are kept in {machine.attribute}, which is no attribute")
-        for _, name in machine.transitions:
-            if name not in declared.actions and name != "destroy":
-                raise TypeError(f"its states name the action {name}, which does not exist")
+        _check_action(declared, action)
+    if declared.states is not None:
+        _check_states(declared, declared.states)
     return declared
+
+
+def _check_action(declared: Declaration, action: Action) -> None:
+    if not action.doc:
+        raise TypeError(f"the action {action.name} has no docstring")
+    changes = action.kind in {ActionKind.UPDATE, ActionKind.DESTROY}
+    if changes != action.takes_record and action.kind is not ActionKind.GENERIC:
+        raise TypeError(f"the action {action.name}: {action.kind} does not go with its parameters")
+    if declared.append_only and changes:
+        raise TypeError(f"the action {action.name}: records that are only appended are never changed")
+
+
+def _check_states(declared: Declaration, machine: StateMachine) -> None:
+    if machine.attribute not in declared.attributes:
+        raise TypeError(f"its states are kept in {machine.attribute}, which is no attribute")
+    for _, name in machine.transitions:
+        if name not in declared.actions and name != "destroy":
+            raise TypeError(f"its states name the action {name}, which does not exist")

@@ -50,8 +50,15 @@ def _add_table(metadata: MetaData, declaration: Declaration, declared: dict[str,
         elif name == "created_at":
             Index(f"ix_{table.name}_created_at", table.c.tenant_id, table.c.created_at, table.c.id)
         elif found.spec.indexed or found.spec.references is not None:
-            # What follows the value is the order of a list: a filtered page is read from the index alone.
-            Index(f"ix_{table.name}_{name}", table.c.tenant_id, table.c[name], table.c.created_at, table.c.id)
+            _add_index(table, name)
+    for names in declaration.indexes:
+        _add_index(table, *names)
+
+
+def _add_index(table: Table, *names: str) -> None:
+    # What follows the values is the order of a list: a filtered page is read from the index alone.
+    indexed = [table.c[name] for name in ("tenant_id", *names, "created_at", "id")]
+    Index(f"ix_{table.name}_{'_'.join(names)}", *indexed)
 
 
 def _column(found: DeclaredAttribute, declared: dict[str, Declaration]) -> Column[Any]:
