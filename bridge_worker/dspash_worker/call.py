@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from typing import Any, Final
 
 from dspash_protocol import (
+    HARMLESS_ASKS,
     Command,
     Event,
     EventKind,
@@ -225,7 +226,7 @@ class Call:
     ) -> Pending:
         """Send one reverse request. One for a model or a tool is itself the sign that the call has side effects."""
         self.check()
-        if command is not ReverseCommand.METRIC_CALL:
+        if command not in HARMLESS_ASKS:
             self.progress = Progress.SIDE_EFFECTS
         left_s = self.remaining_s()
         if timeout_s is None or (left_s is not None and left_s < timeout_s):

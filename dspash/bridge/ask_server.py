@@ -15,7 +15,7 @@ from dspash_protocol import Fault, FaultKind, ReverseCommand
 if TYPE_CHECKING:
     from dspash.bridge.worker import Worker
 
-__all__ = ["AskHandler", "AskServer", "MannerOf", "Manners"]
+__all__ = ["ALL_WAIT", "AskHandler", "AskServer", "MannerOf", "Manners"]
 
 FEW_ASKS: Final = 8  # that an untrusted worker may have open even when threads become scarce
 FOR_FEW: Final = 256  # threads of each kind that nobody gets who has more than these

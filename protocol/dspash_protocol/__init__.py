@@ -8,6 +8,7 @@ from __future__ import annotations
 from dspash_protocol.codec import Codec, codec_of, decode, encode
 from dspash_protocol.commands import (
     DEFINING_COMMANDS,
+    HARMLESS_ASKS,
     Command,
     EventKind,
     NoticeName,
@@ -63,6 +64,7 @@ from dspash_protocol.values import (
 __all__ = [
     "BYTES_TAG",
     "DEFINING_COMMANDS",
+    "HARMLESS_ASKS",
     "HEADER_BYTES",
     "MAX_DEPTH",
     "MAX_FRAME",

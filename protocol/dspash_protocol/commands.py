@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DEFINING_COMMANDS", "Command", "EventKind", "NoticeName", "ReverseCommand"]
+__all__ = [
+    "DEFINING_COMMANDS",
+    "HARMLESS_ASKS",
+    "Command",
+    "EventKind",
+    "NoticeName",
+    "ReverseCommand",
+]
 
 
 class Command(StrEnum):
@@ -38,6 +45,7 @@ class ReverseCommand(StrEnum):
     LM_COMPLETE = "lm.complete"
     LM_STREAM = "lm.stream"
     LM_EMBED = "lm.embed"
+    LM_CAPABILITIES = "lm.capabilities"
     TOOL_CALL = "tool.call"
     METRIC_CALL = "metric.call"
     INTERPRETER_OPEN = "interpreter.open"
@@ -70,3 +78,6 @@ DEFINING_COMMANDS = frozenset(
     {Command.CONFIGURE, Command.CREATE_MODULE, Command.CREATE_PROGRAM, Command.LOAD_STATE, Command.DELETE}
 )
 """What a worker must have been told before it can serve: replayed, in order, to one that starts anew."""
+
+HARMLESS_ASKS = frozenset({ReverseCommand.METRIC_CALL, ReverseCommand.LM_CAPABILITIES})
+"""What a worker may ask for without its request having had side effects: to ask again neither pays nor acts."""

@@ -144,6 +144,48 @@ DIALOGUES = (
         ),
     ),
     Dialogue(
+        "what models of the host's can do",
+        "The host says what a model understands, and makes vectors of texts.",
+        (
+            *GREETING,
+            Said(
+                "host",
+                b'{"id":2,"command":"execute","args":{"program_id":"near","inputs":{"text":"a tower"}}}',
+                request(2, "execute", {"program_id": "near", "inputs": {"text": "a tower"}}),
+                "full",
+            ),
+            Said(
+                "worker",
+                b'{"id":-1,"command":"lm.capabilities","args":{"call":2,"model":"openai/m"}}',
+                request(-1, "lm.capabilities", {"call": 2, "model": "openai/m"}),
+                "full",
+            ),
+            Said(
+                "worker",
+                b'{"id":-2,"command":"lm.embed","args":{"call":2,"model":"e","inputs":["a tower"],"options":{"dimensions":2}}}',
+                request(
+                    -2,
+                    "lm.embed",
+                    {"call": 2, "model": "e", "inputs": ["a tower"], "options": {"dimensions": 2}},
+                ),
+                "full",
+            ),
+            Said(
+                "host",
+                b'{"id":-2,"result":{"vectors":[[0.5,-0.25]]}}',
+                result(-2, {"vectors": [[0.5, -0.25]]}),
+                "full",
+            ),
+            Said(
+                "host",
+                b'{"id":-1,"result":{"supports_function_calling":true,"supported_params":["tools"]}}',
+                result(-1, {"supports_function_calling": True, "supported_params": ["tools"]}),
+                "full",
+            ),
+            Said("worker", b'{"id":2,"result":{"place":"Paris"}}', result(2, {"place": "Paris"}), "full"),
+        ),
+    ),
+    Dialogue(
         "a stream of the host's",
         "The host answers lm.stream with item events about the worker's request, then with its result.",
         (
