@@ -41,6 +41,8 @@ class Target:
     """Merged under `request["config"]`: what the request says itself goes first."""
     is_local: bool = False
     """Whether it is computed in this process, without a wire."""
+    connection: str = ""
+    """By what the wires find its key; it says nothing to anybody else, and is empty for a local one."""
     endpoint: str = ""
     """Which server it is served from, credentials left out: the same name elsewhere is another model to the cache."""
     limits: KeyLimits = KeyLimits()
