@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dspy import lm15
@@ -14,33 +13,26 @@ from dspy.clients.engines.base import validate_request
 from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.current import current_call
 from dspash_worker.lm_calls import FAULT, current_lm_call
+from dspash_worker.lm_capabilities import Capabilities, ask_capabilities, read_capabilities
 
 __all__ = [
     "AsyncGatewayEngine",
     "AsyncNoEngine",
-    "Capabilities",
     "GatewayEngine",
     "NoEngine",
     "lm15_error_of",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a model understands, as the host states it; DSPy's adapters take what is not stated for absent."""
-
-    supports_function_calling: bool = False
-    supports_response_schema: bool = False
-    supports_reasoning: bool = False
-    supported_params: frozenset[str] = field(default_factory=frozenset[str])
-
-
 class _Borrowed:
-    """What both engines are: a name and capabilities, the same object in every copy of an LM."""
+    """What all engines are: a name and capabilities, the same object in every copy of an LM.
 
-    def __init__(self, model: str, capabilities: Capabilities) -> None:
+    `stated` are the capabilities as they were configured; None: the host is asked when DSPy wants to know.
+    """
+
+    def __init__(self, model: str, stated: Capabilities | None = None) -> None:
         self.model = model
-        self.capabilities = capabilities
+        self.stated = stated
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
@@ -49,7 +41,11 @@ class _Borrowed:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.model, self.capabilities)
+        return type(self), (self.model, self.stated)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return ask_capabilities(self.model) if self.stated is None else self.stated
 
     @property
     def supports_function_calling(self) -> bool:
@@ -69,22 +65,13 @@ class _Borrowed:
 
     def dump_state(self) -> dict[str, Any]:
         """Return what `load_state` makes the same engine of. Nothing in it is secret: the keys are the host's."""
-        stated = self.capabilities
-        return {
-            "model": self.model,
-            "supports_function_calling": stated.supports_function_calling,
-            "supports_response_schema": stated.supports_response_schema,
-            "supports_reasoning": stated.supports_reasoning,
-            "supported_params": sorted(stated.supported_params),
-        }
+        return {"model": self.model, **({} if self.stated is None else {"stated": self.stated.to_map()})}
 
     @classmethod
     def load_state(cls, state: dict[str, Any]) -> _Borrowed:
         """Undo `dump_state`."""
-        stated: dict[str, Any] = dict(state)
-        model = stated.pop("model")
-        stated["supported_params"] = frozenset(stated["supported_params"])
-        return cls(model, Capabilities(**stated))
+        stated = state.get("stated")
+        return cls(state["model"], None if stated is None else read_capabilities(stated, "$.stated"))
 
 
 class GatewayEngine(_Borrowed):

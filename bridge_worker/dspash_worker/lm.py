@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import dspy
 
-from dspash_worker.engine import AsyncGatewayEngine, AsyncNoEngine, Capabilities, GatewayEngine, NoEngine
+from dspash_worker.engine import AsyncGatewayEngine, AsyncNoEngine, GatewayEngine, NoEngine
 from dspash_worker.history import History
 from dspash_worker.lm_calls import NotedLM
+from dspash_worker.lm_capabilities import Capabilities, read_capabilities
 from dspash_worker.providers import check_provider
-from dspash_worker.refusal import invalid, invalid_value, pick, unknown_key
+from dspash_worker.refusal import invalid, invalid_value, unknown_key
 from dspash_worker.secret_texts import keep_secret
 
 __all__ = ["LM_OPTIONS", "LanguageModels", "check_lm_options"]
@@ -65,9 +66,9 @@ class LanguageModels:
         """Return the model used until one is configured: in a full session the host decides which that is, in a plain
         one it refuses every call.
         """
-        nothing = Capabilities()
         if self.full:
-            return self._through_host("default", nothing, {})
+            return self._through_host("default", None, {})
+        nothing = Capabilities()
         return self._of_engines(NoEngine("none", nothing), AsyncNoEngine("none", nothing), {})
 
     def build(self, raw: object, *, path: str) -> dspy.LM:
@@ -86,7 +87,8 @@ class LanguageModels:
                 raise invalid(f"{path}.{name}", "keys and addresses stay at the host; configure them there")
         options = {name: value for name, value in given.items() if name not in ("model", "capabilities")}
         _check_keys(options, ("model", "capabilities"), path)
-        stated = _capabilities(given.get("capabilities"), f"{path}.capabilities")
+        raw = given.get("capabilities")
+        stated = None if raw is None else read_capabilities(raw, f"{path}.capabilities")
         return self._through_host(_text(given, "model", path), stated, check_lm_options(options, path))
 
     def _from_plain_map(self, given: Mapping[str, Any], path: str) -> dspy.LM:
@@ -109,7 +111,7 @@ class LanguageModels:
         check_provider(lm, f"{path}.provider" if provider else f"{path}.model")
         return lm
 
-    def _through_host(self, model: str, stated: Capabilities, options: dict[str, Any]) -> dspy.LM:
+    def _through_host(self, model: str, stated: Capabilities | None, options: dict[str, Any]) -> dspy.LM:
         return self._of_engines(GatewayEngine(model, stated), AsyncGatewayEngine(model, stated), options)
 
     def _of_engines(
@@ -142,15 +144,3 @@ def _text(given: Mapping[str, Any], name: str, path: str, default: str | None = 
     if not isinstance(value, str) or (not value and default is None):
         raise invalid_value(f"{path}.{name}", "text", value)
     return value
-
-
-def _capabilities(raw: object, path: str) -> Capabilities:
-    if raw is None:
-        return Capabilities()
-    if not isinstance(raw, Mapping):
-        raise invalid_value(path, "a map", raw)
-    # A newer host may know more of its models than this worker's DSPy asks: what is not asked is passed over.
-    params: list[str] = pick(raw, "supported_params", list, "a list of names", path=path, default=[])
-    flags = ("supports_function_calling", "supports_response_schema", "supports_reasoning")
-    stated = {name: pick(raw, name, bool, "true or false", path=path, default=False) for name in flags}
-    return Capabilities(supported_params=frozenset(params), **stated)

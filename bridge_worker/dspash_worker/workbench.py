@@ -17,6 +17,7 @@ from dspash_worker.definitions import Definition
 from dspash_worker.history import History
 from dspash_worker.interpreters import code_interpreter
 from dspash_worker.lm import LanguageModels
+from dspash_worker.lm_capabilities import KNOWN_SETTING, Capabilities
 from dspash_worker.promises import Promise, Promises
 from dspash_worker.refusal import invalid_value
 from dspash_worker.runtime import prepare
@@ -51,6 +52,7 @@ class Workbench:
         prepare(default)
         self._configuration: Promises[Configuration] = Promises()
         self._definitions: Promises[Definition] = Promises()
+        self._capabilities: dict[str, Capabilities] = {}  # as the host has told them, by the names of models
         self._reserved: dict[int, Promise[Any]] = {}
         self._lock = threading.Lock()
         unasked = self._configuration.make(_CONFIGURATION, arrival=0)
@@ -144,6 +146,7 @@ class Workbench:
         usage = SharedUsage()
         settings = {
             CALL_SETTING: call,
+            KNOWN_SETTING: self._capabilities,
             "lm": configured.lm,
             "adapter": configured.adapter,
             "interpreter_factory": code_interpreter,

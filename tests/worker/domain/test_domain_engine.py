@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
+from collections.abc import Mapping
 from typing import Any, cast
 
 import dspy
@@ -14,7 +16,8 @@ from dspy import lm15
 from dspash_protocol import Command, Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.cancellation import CallCancelled
 from dspash_worker.current import CALL_SETTING, current_call, running
-from dspash_worker.engine import AsyncGatewayEngine, Capabilities, GatewayEngine, lm15_error_of
+from dspash_worker.engine import AsyncGatewayEngine, GatewayEngine, lm15_error_of
+from dspash_worker.lm_capabilities import Capabilities
 from dspash_worker.testing import LocalCall, LocalWorker, chat_text, completion, completion_events
 
 STATED = Capabilities(
@@ -24,13 +27,14 @@ STATED = Capabilities(
 )
 
 
-def rollouts(worker: LocalWorker) -> list[int | None]:
+def asked(worker: LocalWorker, command: ReverseCommand) -> list[Mapping[str, Any]]:
+    """What the latest call has asked the host by this command."""
     assert worker.last is not None
-    return [
-        args["meta"].get("rollout_id")
-        for command, args in worker.last.asked
-        if command is ReverseCommand.LM_COMPLETE
-    ]
+    return [args for said, args in worker.last.asked if said is command]
+
+
+def rollouts(worker: LocalWorker) -> list[int | None]:
+    return [args["meta"].get("rollout_id") for args in asked(worker, ReverseCommand.LM_COMPLETE)]
 
 
 def lm_fault(**details: Any) -> FaultError:
@@ -112,26 +116,79 @@ def test_samples_are_counted_anew_in_every_call_of_a_model() -> None:
     assert [args["meta"].get("sample") for _, args in call.asked] == [None, 1, 2, None, 1, 2]
 
 
-def test_stated_capabilities_shape_the_prompt(scripted: Any) -> None:
+def response_format(worker: LocalWorker) -> Any:
+    """What the last completion was asked to look like."""
+    return asked(worker, ReverseCommand.LM_COMPLETE)[-1]["request"].get("config", {}).get("response_format")
+
+
+def test_stated_capabilities_shape_the_prompt_and_nobody_is_asked(scripted: Any) -> None:
     worker = scripted('{"answer": "Paris"}')
+    stated = {"supports_response_schema": True, "supported_params": ["response_format"], "of_a_newer_host": 1}
+    worker.call("configure", adapter="json", lm={"model": "scripted", "capabilities": {}})
+    worker.call("create_module", id="m", type="predict", signature="q -> answer")
+    worker.call("forward", module_id="m", inputs={"q": "?"})
+    assert response_format(worker) is None
+    worker.call("configure", lm={"model": "scripted", "capabilities": stated})
+    worker.call("forward", module_id="m", inputs={"q": "?"})
+    assert response_format(worker) is not None
+    assert asked(worker, ReverseCommand.LM_CAPABILITIES) == []
+
+
+def test_the_host_is_asked_once_for_what_a_model_understands(scripted: Any) -> None:
+    worker = scripted('{"answer": "Paris"}')
+    stated = {"supports_response_schema": True, "supported_params": ["response_format"], "of_a_newer_host": 1}
+    worker.answers[ReverseCommand.LM_CAPABILITIES] = lambda _args: stated
     worker.call("configure", adapter="json")
     worker.call("create_module", id="m", type="predict", signature="q -> answer")
     worker.call("forward", module_id="m", inputs={"q": "?"})
-    assert "response_format" not in worker.last.asked[0][1]["request"].get("config", {})
-    stated = {"supports_response_schema": True, "supported_params": ["response_format"], "of_a_newer_host": 1}
-    worker.call("configure", lm={"model": "scripted", "capabilities": stated})
+    assert response_format(worker) is not None
+    assert asked(worker, ReverseCommand.LM_CAPABILITIES) == [{"model": "scripted"}]
     worker.call("forward", module_id="m", inputs={"q": "?"})
-    assert "response_format" in worker.last.asked[0][1]["request"]["config"]
+    assert response_format(worker) is not None
+    assert asked(worker, ReverseCommand.LM_CAPABILITIES) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "times"),
+    [
+        (FaultError(Fault(FaultKind.UNKNOWN_COMMAND, "what?")), 1),
+        (lm_fault(code="unsupported_model"), 2),
+        (FaultError(Fault(FaultKind.UNAVAILABLE, "not now")), 2),
+        (ConnectionError("gone"), 2),
+        ({"supports_response_schema": "yes"}, 2),
+    ],
+)
+def test_a_model_that_the_host_does_not_tell_of_understands_nothing(
+    scripted: Any, answer: Any, times: int
+) -> None:
+    asked_for = 0
+
+    def capabilities(_args: Any) -> Any:
+        nonlocal asked_for
+        asked_for += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    worker = scripted('{"answer": "Paris"}')
+    worker.answers[ReverseCommand.LM_CAPABILITIES] = capabilities
+    call = LocalCall(Command.FORWARD, {}, answers=worker.answers)
+    with worker.workbench.context(cast("Any", call)):
+        engine = GatewayEngine("m")
+        assert (engine.capabilities, engine.capabilities) == (Capabilities(), Capabilities())
+    assert asked_for == times
+    assert GatewayEngine("m").supports_reasoning is False  # outside of every call, where nobody can be asked
 
 
 def test_engines_are_borrowed_by_copies_and_come_back_from_pickles() -> None:
     for kind in (GatewayEngine, AsyncGatewayEngine):
-        engine = kind("m", STATED)
-        assert copy.deepcopy(engine) is engine
-        restored = pickle.loads(pickle.dumps(engine))
-        assert (type(restored), restored.model, restored.capabilities) == (kind, "m", STATED)
-        again = kind.load_state(engine.dump_state())
-        assert (again.model, again.capabilities) == ("m", STATED)
+        for stated in (STATED, None):
+            engine = kind("m", stated)
+            assert copy.deepcopy(engine) is engine
+            restored = pickle.loads(pickle.dumps(engine))
+            assert (type(restored), restored.model, restored.stated) == (kind, "m", stated)
+            again = kind.load_state(json.loads(json.dumps(engine.dump_state())))
+            assert (again.model, again.stated) == ("m", stated)
     lm = dspy.LM(
         "m", engine=GatewayEngine("m", STATED), async_engine=AsyncGatewayEngine("m", STATED), cache=False
     )
