@@ -136,6 +136,7 @@ class Reader:
         looked_at = self._now()
         until = looked_at + SPIN_S
         while not (found := self._take_in()) and looked_at < until and not is_over():
+            os.sched_yield()
             looked_at = self._now()
         self._spinning.tell(paid_off=found)
         return found

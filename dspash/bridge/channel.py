@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -130,7 +131,7 @@ class Channel:
             return self._receive(0)
         until = time.perf_counter() + SPIN_S
         while (data := self._receive(socket.MSG_DONTWAIT)) is None and time.perf_counter() < until:
-            continue
+            os.sched_yield()
         self._spinning.tell(paid_off=data is not None)
         return self._receive(0) if data is None else data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import threading
@@ -122,7 +123,7 @@ class Link:
     def _look_again(self) -> bytes | None:
         end = time.perf_counter() + SPIN_S
         while (data := self._read()) is None and time.perf_counter() < end:
-            continue
+            os.sched_yield()
         self._spinning.tell(paid_off=data is not None)
         return data
 

@@ -6,14 +6,17 @@ from typing import Final
 
 __all__ = ["Spinning"]
 
-MOST_LOSSES: Final = 6  # in a row that count: after these, one wait in 2 ** 6 is tried
+MOST_LOSSES: Final = 3  # in a row that count: after these, one wait in 2 ** 3 is tried
 
 
 class Spinning:
     """Advice for one thread that waits for its peer again and again.
 
-    Looking again spares a wake-up when the answer comes at once, and holds it up when both ends share one CPU. So each
-    attempt that was in vain doubles the number of waits that are not tried, and one that paid off begins anew.
+    Looking again spares a wake-up when the answer comes at once, and is a waste when it does not. So each attempt that was
+    in vain doubles the number of waits that are not tried, and one that paid off begins anew.
+
+    Whoever looks gives way between two looks (`sched_yield`): the peer may be waiting for this very CPU, where there is
+    only one or the kernel packs what runs onto few.
     """
 
     def __init__(self) -> None:

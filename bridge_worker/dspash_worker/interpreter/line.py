@@ -80,6 +80,7 @@ class Line:
             except BlockingIOError:
                 if time.perf_counter() >= until:
                     return None
+                os.sched_yield()
 
     def disown(self) -> None:
         """Have no pipe any more: a forked child of the code that runs here is not the worker, and must not speak for it."""
