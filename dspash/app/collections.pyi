@@ -1,6 +1,6 @@
 # Made by scripts/generate from the actions that the resources declare.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -12,11 +12,15 @@ from dspash.app.records import Records
 from dspash.app.registrar import Registrar
 from dspash.datasets import FileReading
 from dspash.prediction import Prediction
+from dspash.resources.budget import Budget, Calls, Cost, Period, Scope, Share
+from dspash.resources.cache_entry import CacheEntry
 from dspash.resources.dataset import Dataset, Examples, FormatName
 from dspash.resources.evaluation import Evaluation, EvaluationResult
 from dspash.resources.example import Example
+from dspash.resources.journal_entry import JournalEntry
 from dspash.resources.kernel import Collection
 from dspash.resources.kernel.audit import AuditEntry
+from dspash.resources.lm_request import Grouping, LMRequest
 from dspash.resources.metric import Metric, MetricType
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
@@ -706,6 +710,96 @@ class _TraceCollection(Collection[Trace]):
         self, *, max_age: timedelta | None = ..., max_records: int | None = ...
     ) -> dict[str, int]: ...
 
+class _LMRequestCollection(Collection[LMRequest]):
+    def usage(
+        self,
+        *,
+        by: Grouping | Sequence[Grouping] = ...,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
+        program: str | None = ...,
+        run: str | None = ...,
+        model: str | None = ...,
+        provider: str | None = ...,
+    ) -> list[dict[str, Any]]: ...
+    async def ausage(
+        self,
+        *,
+        by: Grouping | Sequence[Grouping] = ...,
+        since: datetime | None = ...,
+        until: datetime | None = ...,
+        program: str | None = ...,
+        run: str | None = ...,
+        model: str | None = ...,
+        provider: str | None = ...,
+    ) -> list[dict[str, Any]]: ...
+    def prune(self, *, max_age: timedelta | None = ..., max_records: int | None = ...) -> dict[str, int]: ...
+    async def aprune(
+        self, *, max_age: timedelta | None = ..., max_records: int | None = ...
+    ) -> dict[str, int]: ...
+
+class _CacheEntryCollection(Collection[CacheEntry]):
+    def stats(self) -> dict[str, Any]: ...
+    async def astats(self) -> dict[str, Any]: ...
+    def prune(self, *, max_entries: int | None = ...) -> dict[str, int]: ...
+    async def aprune(self, *, max_entries: int | None = ...) -> dict[str, int]: ...
+    def clear(self, *, model: str | None = ..., key: str | None = ...) -> dict[str, int]: ...
+    async def aclear(self, *, model: str | None = ..., key: str | None = ...) -> dict[str, int]: ...
+
+class _JournalEntryCollection(Collection[JournalEntry]):
+    def prune(self, *, max_age: timedelta | None = ...) -> dict[str, int]: ...
+    async def aprune(self, *, max_age: timedelta | None = ...) -> dict[str, int]: ...
+    def forget(self, *, run: str) -> dict[str, int]: ...
+    async def aforget(self, *, run: str) -> dict[str, int]: ...
+
+class _BudgetCollection(Collection[Budget]):
+    def create(
+        self,
+        *,
+        name: str,
+        scope: Scope = ...,
+        subject: str = ...,
+        period: Period = ...,
+        max_calls: Calls | None = ...,
+        max_tokens: Calls | None = ...,
+        max_cost: Cost | None = ...,
+        warn_at: Share = ...,
+    ) -> Budget: ...
+    async def acreate(
+        self,
+        *,
+        name: str,
+        scope: Scope = ...,
+        subject: str = ...,
+        period: Period = ...,
+        max_calls: Calls | None = ...,
+        max_tokens: Calls | None = ...,
+        max_cost: Cost | None = ...,
+        warn_at: Share = ...,
+    ) -> Budget: ...
+    def update(
+        self,
+        key: Budget | UUID | str,
+        /,
+        *,
+        max_calls: Calls | None = ...,
+        max_tokens: Calls | None = ...,
+        max_cost: Cost | None = ...,
+        warn_at: Share | None = ...,
+    ) -> Budget: ...
+    async def aupdate(
+        self,
+        key: Budget | UUID | str,
+        /,
+        *,
+        max_calls: Calls | None = ...,
+        max_tokens: Calls | None = ...,
+        max_cost: Cost | None = ...,
+        warn_at: Share | None = ...,
+    ) -> Budget: ...
+    def reset(self, key: Budget | UUID | str, /) -> Budget: ...
+    async def areset(self, key: Budget | UUID | str, /) -> Budget: ...
+
 class _AuditEntryCollection(Collection[AuditEntry]): ...
 
 SHORT: Final[dict[str, str]]
@@ -717,6 +811,10 @@ class Collections:
     @property
     def audit_entries(self) -> _AuditEntryCollection: ...
     @property
+    def budgets(self) -> _BudgetCollection: ...
+    @property
+    def cache_entries(self) -> _CacheEntryCollection: ...
+    @property
     def datasets(self) -> _DatasetCollection: ...
     @property
     def evaluation_results(self) -> _EvaluationResultCollection: ...
@@ -724,6 +822,10 @@ class Collections:
     def evaluations(self) -> _EvaluationCollection: ...
     @property
     def examples(self) -> _ExampleCollection: ...
+    @property
+    def journal_entries(self) -> _JournalEntryCollection: ...
+    @property
+    def lm_requests(self) -> _LMRequestCollection: ...
     @property
     def modules(self) -> _ModuleCollection: ...
     @property

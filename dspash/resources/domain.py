@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from dspash.resources.budget import Budget
+from dspash.resources.cache_entry import CacheEntry
 from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation, EvaluationResult
 from dspash.resources.example import Example
+from dspash.resources.journal_entry import JournalEntry
 from dspash.resources.kernel import Domain
+from dspash.resources.lm_request import LMRequest
 from dspash.resources.metric import Metric
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
@@ -35,5 +39,9 @@ DOMAIN: Final = Domain(
         Example,
         Metric,
         Trace,
+        LMRequest,
+        CacheEntry,
+        JournalEntry,
+        Budget,
     ]
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from dspash.resources.budget import Budget
+from dspash.resources.cache_entry import CacheEntry
 from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation, EvaluationResult
+from dspash.resources.journal_entry import JournalEntry
 from dspash.resources.kernel import StoredScene
+from dspash.resources.lm_request import LMRequest
 from dspash.resources.metric import Metric
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
@@ -41,7 +45,29 @@ def furnish(scene: StoredScene) -> None:
     )
     scene.of(Dataset).create(name="questions", examples=EXAMPLES, inputs=["question"])
     scene.of(Metric).create(name="same", type="exact_match", field="answer")
+    scene.of(Budget).create(name="all", max_calls=1000)
     writer = GroupWriter(scene.store)
+    rows = {
+        LMRequest: {
+            "kind": "completion",
+            "provider": "offline",
+            "model": "offline",
+            "status": "answered",
+            "latency_ms": 1.5,
+        },
+        CacheEntry: {"key": "k", "provider": "offline", "model": "offline", "value": {"a": 1}, "size": 7},
+        JournalEntry: {
+            "run": "r",
+            "key": "k",
+            "occurrence": 0,
+            "provider": "offline",
+            "model": "offline",
+            "response": {"a": 1},
+        },
+    }
+    for resource, values in rows.items():
+        table = scene.domain.table(scene.domain.declaration(resource))
+        writer.append(table, scene.of(resource).row(**values))
     writer.append(
         scene.domain.table(scene.domain.declaration(Trace)),
         scene.of(Trace).row(

@@ -1,0 +1,98 @@
+"""Budget: how much the calls of language models may come to, and how much they have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dspash.errors import InvalidInputError, Problem
+from dspash.resources.kernel import Attribute, Resource, Scene, Values, create, update
+
+__all__ = ["Budget"]
+
+Scope = Literal["tenant", "program", "run", "key"]
+Period = Literal["total", "day", "month"]
+Calls = Annotated[int, Field(ge=0)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class Budget(Resource, table="budgets"):
+    """A limit for calls, tokens or money. What is spent of it is kept, whoever spends it, and not audited.
+
+    A call that it has no room for is refused; what models are asked for is set aside before, so it is never exceeded by
+    one process. Of several processes, each knows within a second what the others have spent.
+    """
+
+    name: Annotated[str, Attribute("How people refer to it.", unique=True, max_length=200)]
+    scope: Annotated[Scope, Attribute("Whose calls count: all, or those of one subject.", max_length=20)]
+    subject: Annotated[
+        str, Attribute("The program's name, the run's id or the key's fingerprint.", max_length=500)
+    ] = ""
+    period: Annotated[
+        Period, Attribute("When it begins anew: every day or month, in UTC, or never.", max_length=20)
+    ] = "total"
+    max_calls: Annotated[int | None, Attribute("The most calls.")] = None
+    max_tokens: Annotated[int | None, Attribute("The most tokens, read and written.")] = None
+    max_cost: Annotated[float | None, Attribute("The most money, in US dollars.")] = None
+    warn_at: Annotated[float, Attribute("The share of it that is warned of, once.")] = 0.8
+    spent_calls: Annotated[int, Attribute("Calls made in this period.")] = 0
+    spent_tokens: Annotated[int, Attribute("Tokens used in this period.")] = 0
+    spent_cost: Annotated[float, Attribute("Money spent in this period, in US dollars.")] = 0.0
+    spent_in: Annotated[str, Attribute("The period that this was spent in.", max_length=20)] = ""
+
+    @create
+    def create(
+        scene: Scene,
+        *,
+        name: str,
+        scope: Scope = "tenant",
+        subject: str = "",
+        period: Period = "total",
+        max_calls: Calls | None = None,
+        max_tokens: Calls | None = None,
+        max_cost: Cost | None = None,
+        warn_at: Share = 0.8,
+    ) -> Values:
+        """Set a limit for all calls of the tenant, or for those of one `subject`: a program, a run, a provider's key."""
+        if scope == "tenant" and subject:
+            raise InvalidInputError.of([Problem("$.subject", "all calls of the tenant have no subject")])
+        if scope != "tenant" and not subject:
+            raise InvalidInputError.of([Problem("$.subject", f"needs to say which {scope}")])
+        _require_limit(max_calls, max_tokens, max_cost)
+        return {
+            "name": name,
+            "scope": scope,
+            "subject": subject,
+            "period": period,
+            "max_calls": max_calls,
+            "max_tokens": max_tokens,
+            "max_cost": max_cost,
+            "warn_at": warn_at,
+        }
+
+    @update
+    def update(
+        scene: Scene,
+        record: Budget,
+        *,
+        max_calls: Calls | None = None,
+        max_tokens: Calls | None = None,
+        max_cost: Cost | None = None,
+        warn_at: Share | None = None,
+    ) -> Values:
+        """Change the limits that are given. What was spent counts on."""
+        given = {"max_calls": max_calls, "max_tokens": max_tokens, "max_cost": max_cost, "warn_at": warn_at}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @update
+    def reset(scene: Scene, record: Budget) -> Values:
+        """Begin anew: nothing is spent."""
+        return {"spent_calls": 0, "spent_tokens": 0, "spent_cost": 0.0}
+
+
+def _require_limit(*limits: object) -> None:
+    if all(limit is None for limit in limits):
+        message = "needs one of max_calls, max_tokens and max_cost"
+        raise InvalidInputError.of([Problem("$", message)])
