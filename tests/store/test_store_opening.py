@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +21,7 @@ from dspash.resources.kernel import Context, StoredScene
 from dspash.resources.signature import Signature
 from dspash.store import Store
 from dspash.store.address import VARIABLE, Address, default_path
-from dspash.store.migrating import Migrations
+from dspash.store.migrating import MIGRATIONS, Migrations
 
 CONTEXT = Context(actor="ann", tenant="north", request_id="1")
 
@@ -54,6 +55,8 @@ def test_every_table_says_whose_each_row_is() -> None:
 def test_the_revisions_are_one_line_of_numbers() -> None:
     revisions = Migrations().revisions
     assert list(revisions) == [f"{number:04d}" for number in range(1, len(revisions) + 1)]
+    scripts = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert [script.revision for script in scripts] == [*reversed(revisions)]  # as their files are called
 
 
 def test_a_database_from_an_older_dspash_is_upgraded_with_all_it_holds(database: str) -> None:

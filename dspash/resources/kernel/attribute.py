@@ -159,6 +159,8 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _admits_none(annotation: Any) -> bool:
+    if typing.get_origin(annotation) in {dict, list, tuple}:
+        return False  # without asking: making an adapter takes its time, and most structured values are these
     try:
         return TypeAdapter(annotation).validate_python(None) is None
     except ValidationError:

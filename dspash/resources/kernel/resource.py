@@ -61,6 +61,7 @@ class Resource(BaseModel):
         val_json_bytes="base64",
         protected_namespaces=(),
         ignored_types=(Action, Relation, StateMachine),
+        defer_build=True,  # what reads and writes records is made for those that a process comes to use
     )
     table_name: ClassVar[str] = ""
     append_only: ClassVar[bool] = False
@@ -138,12 +139,11 @@ def _read(record: type[Resource]) -> Declaration:
 
 
 def _declared(record: type[Resource]) -> Declaration:
-    record.model_rebuild()
+    if not record.__pydantic_fields_complete__:
+        record.model_rebuild()
     members: dict[str, Any] = {}
-    for base in record.__mro__:
-        for name, value in vars(base).items():
-            members.setdefault(name, value)  # what it declares itself counts before what it inherits
-    machines = [value for value in members.values() if isinstance(value, StateMachine)]
+    for name, value in (member for base in record.__mro__ for member in vars(base).items()):
+        members.setdefault(name, value)  # what it declares itself counts before what it inherits
     attributes = {name: declared_attribute(name, field) for name, field in record.model_fields.items()}
     return Declaration(
         name=record.__name__,
@@ -153,7 +153,7 @@ def _declared(record: type[Resource]) -> Declaration:
         attributes=attributes,
         relations={name: value for name, value in members.items() if isinstance(value, Relation)},
         actions={value.name: value for value in members.values() if isinstance(value, Action)},
-        states=machines[0] if machines else None,
+        states=next((value for value in members.values() if isinstance(value, StateMachine)), None),
         append_only=record.append_only,
         audited=record.audited,
         indexes=record.indexes,
