@@ -36,6 +36,7 @@ from dspash_protocol.limits import (
     MIN_INTEGER,
     SKIP_LIMIT,
 )
+from dspash_protocol.lookout import Look, Lookout
 from dspash_protocol.messages import (
     Cancel,
     ErrorReply,
@@ -95,6 +96,8 @@ __all__ = [
     "InvalidPayloadError",
     "InvalidValueError",
     "LocalProtocolError",
+    "Look",
+    "Lookout",
     "Message",
     "Notice",
     "NoticeName",
