@@ -63,6 +63,13 @@ def make_faces() -> dict[Path, str]:
     return collection_faces.make_faces(REPOSITORY / "dspash" / "app" / "collections.pyi", DOMAIN)
 
 
+def make_models() -> dict[Path, str]:
+    """The table of models, with prices."""
+    import model_facts
+
+    return model_facts.make_model_facts(REPOSITORY / "dspash" / "gateway" / "providers" / "models.json")
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": make_vectors,
     "spec": make_spec,
@@ -71,6 +78,7 @@ TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "resources": make_resources,
     "faces": make_faces,
     "configuration": make_configuration,
+    "models": make_models,
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dspash.errors import ConfigurationError
+from dspash.gateway.port import JsonMap
 from dspash.gateway.providers.catalogue import PROVIDER_TYPES
 from dspash.gateway.providers.provider_type import ProviderType, Wire
+from dspash.gateway.target import KeyLimits, Target
 from dspash.secrets import Secret
 
 __all__ = ["Connection", "address_of", "provider_type"]
@@ -32,6 +34,11 @@ class Connection:
     wire: Wire | None = None
     """Which of the type's wires; None for its first."""
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]], repr=False)
+    """What the owner states of single models: prices, limits and abilities as the table of models has them."""
+    default_model: str | None = None
+    """What is asked where a program names the provider alone."""
+    limits: KeyLimits = field(default_factory=KeyLimits)
 
     def __post_init__(self) -> None:
         if self.wire is not None and self.wire not in self.type.doors:
@@ -64,6 +71,22 @@ class Connection:
         """A fingerprint of all that makes this connection differ from another."""
         settings = repr(sorted(self.settings.items()))
         return _digest("connection", self.name, self.key_id, str(self.wire), settings)
+
+    def target(
+        self, model: str, defaults: JsonMap | None = None, *, most_output: int | None = None
+    ) -> Target:
+        """`model` at this provider, as the pipeline knows it."""
+        return Target(
+            provider=self.name,
+            type=self.type.name,
+            model=model,
+            key_id=self.key_id,
+            defaults=defaults or {},
+            connection=self.id,
+            endpoint=self.endpoint,
+            limits=self.limits,
+            max_output_tokens=most_output,
+        )
 
     def sent_key(self) -> str:
         """The key as it is sent; a word that means nothing for a server that wants none."""

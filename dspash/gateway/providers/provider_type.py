@@ -64,6 +64,8 @@ class ProviderType:
     setting_variables: tuple[tuple[str, str], ...] = ()
     """Pairs of a setting that its address is made of, and the variable for it."""
     needs_key: bool = True
+    is_own: bool = False
+    """It runs on a computer of one's own: nobody sends a bill."""
     key_header: str = "Authorization"
     """Where the key goes in what lm15 does not send: behind `Bearer` in Authorization, alone elsewhere."""
     embeddings: EmbeddingWire | None = None

@@ -1,0 +1,130 @@
+"""Roster: the providers and aliases that one tenant has, and where names lead among them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dspash.gateway.errors import UnsupportedModelError
+from dspash.gateway.port import JsonMap, JsonValue
+from dspash.gateway.providers.catalogue import OFFLINE, PROVIDER_TYPES
+from dspash.gateway.providers.connection import Connection
+from dspash.gateway.providers.model_table import ModelTable
+from dspash.gateway.target import Route, Target
+
+__all__ = ["DEFAULT", "RESERVED", "ModelName", "Roster", "offline_target", "split_name"]
+
+DEFAULT: Final = "default"
+"""What a program says that leaves the choice to the host."""
+
+RESERVED: Final = frozenset({DEFAULT, OFFLINE})
+"""Names that no provider and no alias may have."""
+
+_DEEPEST: Final = 8  # aliases of aliases
+_SHOWN: Final = 12  # names in a message
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """What an alias stands for: `model` is a name itself, such as `openai/gpt-4o-mini`."""
+
+    model: str
+    defaults: JsonMap = field(default_factory=dict[str, JsonValue])
+    """Of a request's `config`, where the request says nothing itself."""
+    fallbacks: tuple[str, ...] = ()
+    """Names asked in this order when the model fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Connections by the provider's name, and aliases by theirs. An alias goes before a provider of the same name."""
+
+    connections: Mapping[str, Connection] = field(default_factory=dict[str, Connection])
+    aliases: Mapping[str, ModelName] = field(default_factory=dict[str, ModelName])
+    default: str | None = None
+    """The name that DEFAULT leads to; None where the host is to say."""
+
+    def with_fallback_on(self, other: Roster) -> Roster:
+        """This roster, and of `other` what it has no name for."""
+        return Roster(
+            {**other.connections, **self.connections},
+            {**other.aliases, **self.aliases},
+            self.default or other.default,
+        )
+
+    def route(self, name: str, table: ModelTable) -> Route:
+        """Where `name` leads. Raises UnsupportedModelError with near names and the way out."""
+        targets = self._targets(name, table, {}, ())
+        return Route(tuple(dict.fromkeys(targets)))
+
+    def _targets(
+        self, name: str, table: ModelTable, defaults: JsonMap, seen: tuple[str, ...]
+    ) -> Iterator[Target]:
+        alias = self.aliases.get(name)
+        if alias is None:
+            yield self._target(name, table, defaults)
+            return
+        if name in seen or len(seen) >= _DEEPEST:
+            raise UnsupportedModelError(
+                name, way_out=f"its alias leads back to itself: {' → '.join((*seen, name))}"
+            )
+        merged: JsonMap = {**alias.defaults, **defaults}
+        for each in (alias.model, *alias.fallbacks):
+            yield from self._targets(each, table, merged, (*seen, name))
+
+    def _target(self, name: str, table: ModelTable, defaults: JsonMap) -> Target:
+        provider, model = split_name(name)
+        if provider == OFFLINE:
+            return offline_target(model)
+        connection = self.connections.get(provider)
+        if connection is None:
+            raise UnsupportedModelError(name, self._names(), way_out=self._way_out(name, table))
+        model = model or connection.default_model or ""
+        if not model:
+            raise UnsupportedModelError(
+                name, way_out=f"{provider} is a provider: say which model of it, {provider}/MODEL"
+            )
+        facts = table.facts(connection.type, model, connection.models.get(model))
+        return connection.target(model, defaults, most_output=facts.max_output)
+
+    def _names(self) -> list[str]:
+        return [*self.aliases, *self.connections, OFFLINE]
+
+    def _way_out(self, name: str, table: ModelTable) -> str:
+        provider, model = split_name(name)
+        kind = PROVIDER_TYPES.get(provider)
+        if kind is not None and kind.key_variables:
+            return (
+                f"there is no key of {kind.title}: set {kind.key_variables[0]}, "
+                f"or keep one with `dspash providers create {kind.name} --type {kind.name}`"
+            )
+        if kind is not None:
+            return f"no address of {kind.title} is known: set {kind.url_variables[0]}"
+        near = difflib.get_close_matches(name, self._names(), n=3, cutoff=0.6)
+        if not model:
+            near += [
+                f"{connection.name}/{name}"
+                for connection in self.connections.values()
+                if table.facts(connection.type, name).max_input is not None
+            ]
+        if near:
+            return f"near are {', '.join(dict.fromkeys(near))}"
+        return (
+            f"models are called PROVIDER/MODEL, or by an alias; there are {', '.join(self._names()[:_SHOWN])}"
+        )
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Provider and model of `provider/model` or `provider:model`; no model where neither sign is in it.
+
+    The first of the signs divides: ids of models may have both.
+    """
+    at = min((place for sign in "/:" if (place := name.find(sign)) > 0), default=len(name))
+    return name[:at], name[at + 1 :]
+
+
+def offline_target(variant: str = "") -> Target:
+    """The model that is computed in this process; its variants are all the same."""
+    return Target(OFFLINE, OFFLINE, variant or OFFLINE, key_id=OFFLINE, is_local=True)
