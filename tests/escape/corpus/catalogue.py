@@ -9,6 +9,8 @@ from tests.escape.corpus.files import FILES
 from tests.escape.corpus.hints import HINTS
 from tests.escape.corpus.interpreter import INTERPRETER
 from tests.escape.corpus.kernel import KERNEL
+from tests.escape.corpus.leavings import LEAVINGS
+from tests.escape.corpus.machine import MACHINE
 from tests.escape.corpus.neighbours import NEIGHBOURS
 from tests.escape.corpus.network import NETWORK
 from tests.escape.corpus.output import OUTPUT
@@ -23,6 +25,8 @@ __all__ = ["ATTEMPTS", "CATEGORIES"]
 
 CATEGORIES: Final[dict[str, tuple[Attempt, ...]]] = {
     "files": FILES,
+    "leavings": LEAVINGS,
+    "machine": MACHINE,
     "network": NETWORK,
     "processes": PROCESSES,
     "strangers": STRANGERS,
