@@ -126,7 +126,8 @@ def test_tools_are_offered_and_called(bench: Bench, name: str, wire: Wire) -> No
     whole, items = bench.run(bench.connection(name, wire), both)
 
     for reply in (whole, items[-1]):
-        (call,) = (part for part in reply.response["message"]["parts"] if part["type"] == "tool_call")
+        message: Any = reply.response["message"]
+        (call,) = (part for part in message["parts"] if part["type"] == "tool_call")
         assert (call["name"], call["input"]) == ("weather", {"city": "Oslo"})
         assert reply.response["finish_reason"] == "tool_call"
 
