@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psutil
 import pytest
@@ -17,6 +17,9 @@ from dspash.bridge.lifetimes import open_bridges
 from dspash.errors import ClosedError, DspashError
 from dspash_protocol import ReverseCommand
 from tests.leaks import no_leaks, wait_until
+
+if TYPE_CHECKING:
+    from tests.bridge.disposable_sandbox import Sandbox
 
 FAKE = Path(__file__).with_name("fake")
 BOUND_S = 10.0
@@ -144,3 +147,11 @@ def open_bridge() -> Generator[OpenBridge]:
     yield start
     for bridge in opened:
         bridge.close()
+
+
+@pytest.fixture
+def sandbox(open_bridge: OpenBridge) -> Sandbox:
+    """Have calls run in workers of their own."""
+    from tests.bridge.disposable_sandbox import Sandbox  # which stands on this module
+
+    return Sandbox(open_bridge)
