@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from dspash.app.wire import map_in
 from dspash.bridge import Ask, Manner
-from dspash.gateway import Gateway, GatewayError
+from dspash.gateway import Answer, Gateway, GatewayError, LMCall
 from dspash_protocol import Fault, FaultError, FaultKind
 
 __all__ = ["Models"]
@@ -26,7 +26,7 @@ class Models:
         """Answer `lm.complete {request, meta}` with a response."""
         request, meta = map_in(ask, "request"), map_in(ask, "meta")
         try:
-            response = self.gateway.complete(request, meta=meta, deadline=ask.deadline)
+            response = self.gateway.complete(LMCall(request, meta, ask.deadline)).response
         except GatewayError as error:
             raise _fault_of(error) from error
         _count_tokens(ask, response.get("usage"))
@@ -36,11 +36,11 @@ class Models:
         """Answer `lm.stream {request, meta}` with one item an event; the result is empty."""
         request, meta = map_in(ask, "request"), map_in(ask, "meta")
         try:
-            events = self.gateway.stream(request, meta=meta, deadline=ask.deadline)
-            for event in events:
-                if event.get("type") == "end":
-                    _count_tokens(ask, event.get("usage"))
-                ask.item(event)
+            for event in self.gateway.stream(LMCall(request, meta, ask.deadline)):
+                if isinstance(event, Answer):
+                    _count_tokens(ask, event.response.get("usage"))
+                else:
+                    ask.item(event)
         except GatewayError as error:
             raise _fault_of(error) from error
         return None

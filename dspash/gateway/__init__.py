@@ -1,7 +1,10 @@
-"""LM calls: names lead to models, every call is counted, and the offline model needs no key."""
+"""LM calls: names lead to models, every call takes one way there, and the offline model needs no key."""
 
 from __future__ import annotations
 
+from dspash.gateway.answer import Answer, Attempt, Source
+from dspash.gateway.authorise import Permission
+from dspash.gateway.budget import Account, Amount, Budget, BudgetBook, BudgetState, Scope
 from dspash.gateway.errors import (
     AuthError,
     BillingError,
@@ -19,30 +22,88 @@ from dspash.gateway.errors import (
     UnsupportedModelError,
 )
 from dspash.gateway.gateway import Gateway
+from dspash.gateway.keeping import CacheStore, Exchange, Journal, JournalEntry, KeptAnswer, Ledger, Outcome
+from dspash.gateway.lm_call import DEFAULT_TENANT, NO_CACHE, CachePolicy, CallKind, LMCall, Payer
 from dspash.gateway.offline import OfflineModel
+from dspash.gateway.pipeline import PipelineParts
 from dspash.gateway.port import Capabilities, JsonMap, JsonValue, LanguageModel
+from dspash.gateway.price import Cost, Price, PriceTable
+from dspash.gateway.refusals import (
+    BudgetExceededError,
+    GatewayClosedError,
+    ModelNotAllowedError,
+    ProviderRestingError,
+    RefusedError,
+    UnpricedModelError,
+)
+from dspash.gateway.retry import RetryPolicy
 from dspash.gateway.tally import Tally
+from dspash.gateway.target import Directory, KeyLimits, Route, Target
+from dspash.gateway.upstream import CountedBy, EmbeddingReply, Reply, TokenCount, Upstream
 
 __all__ = [
+    "DEFAULT_TENANT",
+    "NO_CACHE",
+    "Account",
+    "Amount",
+    "Answer",
+    "Attempt",
     "AuthError",
     "BillingError",
+    "Budget",
+    "BudgetBook",
+    "BudgetExceededError",
+    "BudgetState",
+    "CachePolicy",
+    "CacheStore",
+    "CallKind",
     "Capabilities",
     "ContextLengthError",
+    "Cost",
+    "CountedBy",
+    "Directory",
+    "EmbeddingReply",
+    "Exchange",
     "Gateway",
+    "GatewayClosedError",
     "GatewayError",
+    "Journal",
+    "JournalEntry",
     "JsonMap",
     "JsonValue",
+    "KeptAnswer",
+    "KeyLimits",
+    "LMCall",
     "LanguageModel",
+    "Ledger",
     "MalformedReplyError",
+    "ModelNotAllowedError",
     "ModelRequestError",
     "ModelTimeoutError",
     "OfflineModel",
+    "Outcome",
+    "Payer",
+    "Permission",
+    "PipelineParts",
+    "Price",
+    "PriceTable",
     "ProviderError",
+    "ProviderRestingError",
     "RateLimitError",
+    "RefusedError",
     "RejectedRequestError",
+    "Reply",
+    "RetryPolicy",
+    "Route",
+    "Scope",
     "ServerError",
+    "Source",
     "Tally",
+    "Target",
+    "TokenCount",
     "TransportError",
+    "UnpricedModelError",
     "UnsupportedFeatureError",
     "UnsupportedModelError",
+    "Upstream",
 ]

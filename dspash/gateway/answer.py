@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dspash.gateway.port import JsonMap
 from dspash.gateway.price import Cost
+from dspash.gateway.rate_limits import RateLimits
 from dspash.gateway.target import Target
 
 __all__ = ["Answer", "Attempt", "Source"]
@@ -54,3 +55,5 @@ class Answer:
     latency_s: float = 0.0
     first_token_s: float | None = None
     """Seconds until the first token of a stream; None when it was not streamed."""
+    limits: RateLimits | None = None
+    """What the provider said, with the answer, of the limits of the key."""

@@ -65,7 +65,10 @@ class Journal(Protocol):
         ...
 
     async def append(self, entry: JournalEntry) -> None:
-        """Return when the entry would survive a power failure: only then is the answer delivered."""
+        """Return when the entry would survive a power failure: only then is the answer delivered.
+
+        Appending where there is an entry already changes nothing. Raises GatewayError when it cannot be kept.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from dspash.gateway import (
     Gateway,
     GatewayError,
     JsonMap,
+    LMCall,
     ModelRequestError,
     ModelTimeoutError,
     OfflineModel,
@@ -64,11 +65,11 @@ def gateway() -> Gateway:
     ],
 )
 def test_a_name_or_a_variant_of_it_reaches_its_model(gateway: Gateway, asked: str, answered: str) -> None:
-    assert gateway.complete({"model": asked}, meta={})["model"] == answered
+    assert gateway.complete(LMCall({"model": asked}, {})).response["model"] == answered
 
 
 def test_a_request_without_a_model_goes_to_the_default(gateway: Gateway) -> None:
-    assert gateway.complete({}, meta={})["model"] == "plain"
+    assert gateway.complete(LMCall({}, {})).response["model"] == "plain"
     assert gateway.capabilities() == gateway.capabilities("plain") != gateway.capabilities("clever")
 
 
@@ -76,11 +77,11 @@ def test_an_unknown_model_is_refused_with_the_names_there_are(gateway: Gateway) 
     with pytest.raises(
         UnsupportedModelError, match="'gpt'; known models: clever, clever/big, plain"
     ) as caught:
-        gateway.complete({"model": "gpt"}, meta={})
+        gateway.complete(LMCall({"model": "gpt"}, {}))
     assert caught.value.code == "unsupported_model"
     assert not caught.value.retryable
     with pytest.raises(UnsupportedModelError):
-        gateway.stream({"model": "gpt/5"}, meta={})
+        gateway.stream(LMCall({"model": "gpt/5"}, {}))
     with pytest.raises(UnsupportedModelError):
         gateway.capabilities("gpt")
     assert gateway.usage() == {}
@@ -93,15 +94,15 @@ def test_a_default_that_does_not_exist_is_refused_at_once() -> None:
 
 def test_a_model_that_is_no_name_is_refused_with_its_place(gateway: Gateway) -> None:
     with pytest.raises(ModelRequestError, match=r"\$\.model: int"):
-        gateway.complete({"model": 3}, meta={})
+        gateway.complete(LMCall({"model": 3}, {}))
 
 
 def test_every_call_is_counted_once_with_what_it_reported(gateway: Gateway) -> None:
-    gateway.complete({"model": "clever/x"}, meta={})
-    gateway.complete({"model": "clever"}, meta={})
+    gateway.complete(LMCall({"model": "clever/x"}, {}))
+    gateway.complete(LMCall({"model": "clever"}, {}))
     with pytest.raises(ModelTimeoutError):
-        gateway.complete({"model": "clever"}, meta={"fail": True})
-    list(gateway.stream({}, meta={}))
+        gateway.complete(LMCall({"model": "clever"}, {"fail": True}))
+    list(gateway.stream(LMCall({}, {})))
     assert gateway.usage() == {
         "clever": Tally(calls=3, failures=1, input_tokens=6, output_tokens=4),
         "plain": Tally(calls=1, failures=0, input_tokens=1, output_tokens=1),
@@ -111,9 +112,9 @@ def test_every_call_is_counted_once_with_what_it_reported(gateway: Gateway) -> N
 
 def test_a_stream_that_fails_or_is_left_counts_as_one_failure(gateway: Gateway) -> None:
     with pytest.raises(ModelTimeoutError):
-        list(gateway.stream({}, meta={"fail": True}))
-    left = iter(gateway.stream({}, meta={}))
-    assert next(left)["type"] == "start"
+        list(gateway.stream(LMCall({}, {"fail": True})))
+    left = iter(gateway.stream(LMCall({}, {})))
+    assert next(left) == {"type": "start", "model": "plain"}
     del left
     assert gateway.usage()["plain"] == Tally(calls=2, failures=2)
 
@@ -121,16 +122,17 @@ def test_a_stream_that_fails_or_is_left_counts_as_one_failure(gateway: Gateway) 
 def test_a_passed_deadline_is_a_timeout_before_the_model_is_asked() -> None:
     now = 10.0
     gateway = Gateway({"plain": Echo("plain")}, "plain", clock=lambda: now)
-    assert gateway.complete({}, meta={}, deadline=10.5)["model"] == "plain"
+    assert gateway.complete(LMCall({}, {}, deadline=10.5)).response["model"] == "plain"
     with pytest.raises(ModelTimeoutError) as caught:
-        gateway.complete({}, meta={}, deadline=10.0)
+        gateway.complete(LMCall({}, {}, deadline=10.0))
     assert caught.value.retryable
     assert gateway.usage()["plain"].failures == 1
 
 
 def test_counts_from_many_threads_are_all_there(gateway: Gateway) -> None:
     threads = [
-        threading.Thread(target=lambda: [gateway.complete({}, meta={}) for _ in range(200)]) for _ in range(4)
+        threading.Thread(target=lambda: [gateway.complete(LMCall({}, {})).response for _ in range(200)])
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -167,7 +169,7 @@ def test_what_to_wait_goes_into_the_details_when_it_is_known() -> None:
 def test_the_offline_model_behind_a_gateway_answers_by_every_alias() -> None:
     gateway = Gateway({"offline": OfflineModel()}, "offline")
     answers = {
-        text_of(gateway.complete(asking("hello") | {"model": name}, meta={}))
+        text_of(gateway.complete(LMCall(asking("hello") | {"model": name}, {})).response)
         for name in ("offline", "offline/x")
     }
     assert len(answers) == 1

@@ -12,10 +12,19 @@ from dspash_worker.environment import quieten
 
 quieten(os.environ)
 
-from dspash.gateway import Gateway  # noqa: E402
+from dspash.gateway import Answer, Gateway, LMCall  # noqa: E402
 from dspash.gateway.offline import OfflineModel  # noqa: E402
 from dspash_protocol import ReverseCommand  # noqa: E402
+from dspash_worker.program_models import leave_models_alone  # noqa: E402
 from dspash_worker.testing import LocalWorker, chat_text, completion, completion_events  # noqa: E402
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _models_as_they_were() -> Iterator[None]:
+    """What a full session does to `dspy.LM` is undone: tests of other packages use DSPy's own."""
+    yield
+    leave_models_alone()
+
 
 TOOLS: dict[str, Callable[..., Any]] = {
     "search": lambda query, k=2: [f"{query}: passage {number}" for number in range(k)],
@@ -25,6 +34,10 @@ TOOLS: dict[str, Callable[..., Any]] = {
 
 def call_tool(args: Mapping[str, Any]) -> Any:
     return TOOLS[args["name"]](**args["args"])
+
+
+def call_of(args: Mapping[str, Any]) -> LMCall:
+    return LMCall(dict(args["request"]), dict(args["meta"]))
 
 
 class Scripted(Protocol):
@@ -39,10 +52,10 @@ def offline() -> LocalWorker:
     gateway = Gateway({"offline": OfflineModel()}, default="offline")
     worker = LocalWorker(
         answers={
-            ReverseCommand.LM_COMPLETE: lambda args: gateway.complete(
-                dict(args["request"]), meta=args["meta"]
+            ReverseCommand.LM_COMPLETE: lambda args: gateway.complete(call_of(args)).response,
+            ReverseCommand.LM_STREAM: lambda args: (
+                event for event in gateway.stream(call_of(args)) if not isinstance(event, Answer)
             ),
-            ReverseCommand.LM_STREAM: lambda args: gateway.stream(dict(args["request"]), meta=args["meta"]),
             ReverseCommand.TOOL_CALL: call_tool,
         }
     )
