@@ -56,7 +56,7 @@ class Definition:
     """One module or program. Calls share the instance, which DSPy's modules allow; a change makes a new definition.
 
     `type` is the module's type, or the form that the program was given in. `stateful` modules keep something of a
-    call in themselves, so each call of theirs runs on a copy.
+    call in themselves, so each call of theirs runs on a copy. `settings` are what its code has said by `dspy.configure`.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Definition:
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     stateful: bool = False
     parts: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tally: Tally = field(default_factory=Tally, compare=False)
 
     @property

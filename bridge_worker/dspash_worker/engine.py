@@ -20,6 +20,7 @@ __all__ = [
     "AsyncNoEngine",
     "GatewayEngine",
     "NoEngine",
+    "as_lm15_error",
     "lm15_error_of",
 ]
 
@@ -81,7 +82,7 @@ class GatewayEngine(_Borrowed):
         try:
             answer = current_call().ask(ReverseCommand.LM_COMPLETE, _args_of(request))
         except (FaultError, ConnectionError) as error:
-            raise _as_lm15(error) from error
+            raise as_lm15_error(error) from error
         return _read(response_from_dict, answer)
 
     def stream(self, request: lm15.Request) -> Iterator[Any]:
@@ -89,7 +90,7 @@ class GatewayEngine(_Borrowed):
             for item in current_call().ask_stream(ReverseCommand.LM_STREAM, _args_of(request)):
                 yield _read(stream_event_from_dict, item)
         except (FaultError, ConnectionError) as error:
-            raise _as_lm15(error) from error
+            raise as_lm15_error(error) from error
 
     def close(self) -> None:
         """Nothing to close: the pipe is the worker's."""
@@ -102,7 +103,7 @@ class AsyncGatewayEngine(_Borrowed):
         try:
             answer = await current_call().aask(ReverseCommand.LM_COMPLETE, _args_of(request))
         except (FaultError, ConnectionError) as error:
-            raise _as_lm15(error) from error
+            raise as_lm15_error(error) from error
         return _read(response_from_dict, answer)
 
     async def stream(self, request: lm15.Request) -> AsyncIterator[Any]:
@@ -111,7 +112,7 @@ class AsyncGatewayEngine(_Borrowed):
             async for item in items:
                 yield _read(stream_event_from_dict, item)
         except (FaultError, ConnectionError) as error:
-            raise _as_lm15(error) from error
+            raise as_lm15_error(error) from error
         finally:
             await items.aclose()
 
@@ -209,7 +210,7 @@ def _read(read: Callable[[Any], Any], answer: Any) -> Any:
 _COUNTS: Final = ("input_tokens", "output_tokens", "total_tokens")
 
 
-def _as_lm15(error: FaultError | ConnectionError) -> lm15.LM15Error:
+def as_lm15_error(error: FaultError | ConnectionError) -> lm15.LM15Error:
     """DSPy expects lm15's errors of an engine, and calls anything else unexpected."""
     if isinstance(error, FaultError):
         return lm15_error_of(error.fault)

@@ -88,7 +88,7 @@ def evaluate(workbench: Workbench, call: Call) -> dict[str, Any]:
     max_errors = pick(call.args, "max_errors", int, "a number of errors")
     if threads < 1:
         raise invalid("$.num_threads", f"{threads} threads run nothing")
-    with workbench.context(call):
+    with workbench.context(call, definition.settings):
         runs = evaluate_program(
             call,
             definition.instance if definition.stateful else lambda: definition.module,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import dspy
@@ -69,6 +69,12 @@ def define_module(
     workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str = "$"
 ) -> Definition:
     """Build what `args` describe. Raises FaultError naming the key that does not fit."""
+    with workbench.loading(call) as said:
+        definition = _define(workbench, call, args, id, path)
+    return replace(definition, settings=said)
+
+
+def _define(workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str) -> Definition:
     spelled = pick(args, "type", str, "a module type (text)", path=path, default="")
     request = _Request(
         workbench=workbench,

@@ -56,8 +56,9 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
     definition = _read_program(workbench, call)
     job = _read_job(workbench, call, row, definition)
     config = pick(args, "config", Mapping, "a map", default={})
+    said = definition.settings
     new_id = id_of(args, "as") if args.get("as") is not None else None
-    with workbench.context(call), dspy.context(callbacks=[job.progress]), seeded(job.seed):
+    with workbench.context(call, said), dspy.context(callbacks=[job.progress]), seeded(job.seed):
         student = separate(definition.module)
         set_compiled(student, compiled=False)  # DSPy refuses to improve further what was improved once
         plan = plan_optimizer(row, config, job, student, "$.config")
@@ -70,7 +71,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
         optimizer = plan.make()
         with of_program(f"optimizer {row.name}"):
             improved = _compile(optimizer, plan)
-    with workbench.context(call):
+    with workbench.context(call, said):
         kept = _kept_candidates(improved, row)
         complete = not vars(improved).get("flag_compilation_error_occurred", False)
         _strip(improved)

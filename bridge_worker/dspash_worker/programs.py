@@ -76,6 +76,12 @@ def define_program(
     workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str = "$"
 ) -> Definition:
     """Build what `args` describe. Raises FaultError naming the key that does not fit, or the line that raised."""
+    with workbench.loading(call) as said:
+        definition = _define(workbench, call, args, id, path)
+    return replace(definition, settings=said)
+
+
+def _define(workbench: Workbench, call: Call, args: Mapping[str, Any], id: str, path: str) -> Definition:
     given = [form for form in FORMS if args.get(form) is not None]
     if len(given) != 1:
         raise invalid(f"{path}.{given[1] if given else 'forward_fn'}", f"one of {', '.join(FORMS)} is wanted")

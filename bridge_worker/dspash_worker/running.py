@@ -47,7 +47,7 @@ def _run(workbench: Workbench, call: Call, definition: Definition) -> dict[str, 
     started = time.perf_counter()
     succeeded = False
     try:
-        with workbench.context(call) as usage, of_program(definition.title):
+        with workbench.context(call, definition.settings) as usage, of_program(definition.title):
             program = definition.instance()
             with tracing(call, program) if traces else nullcontext():
                 result = run_streaming(program, inputs, call) if streams else program(**inputs)

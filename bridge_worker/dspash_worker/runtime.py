@@ -11,6 +11,7 @@ import dspy
 from dspy.utils.parallelizer import ParallelExecutor
 
 from dspash_worker.observations import observe_as_faults_do
+from dspash_worker.program_settings import let_programs_configure
 from dspash_worker.remembering import remember
 
 __all__ = ["prepare", "set_up"]
@@ -44,6 +45,7 @@ def set_up() -> None:
     _run_patiently()
     remember()
     observe_as_faults_do()
+    let_programs_configure()
     if not hasattr(dspy, "TypedPredictor"):
         # Avatar and AvatarOptimizer still name it; what it did is what Predict does now.
         setattr(dspy, "TypedPredictor", dspy.Predict)  # noqa: B010  (it is no attribute that a type checker knows)

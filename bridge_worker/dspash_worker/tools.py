@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from dspash_protocol import FaultError, ReverseCommand
 from dspash_protocol.signature import SignatureError, read_type
 from dspash_worker.current import current_call
 from dspash_worker.faults import of_program
+from dspash_worker.program_settings import import_module
 from dspash_worker.refusal import invalid, invalid_value, pick, unavailable, unknown_key
 from dspash_worker.signatures.annotations import annotation_of
 from dspash_worker.source import load_module
@@ -119,7 +119,7 @@ def import_object(place: str, *, path: str) -> Any:
         raise invalid(path, f"{place!r:.80} names nothing", hint='write "package.module:name"')
     try:
         with of_program(f"module {module_name}"):
-            found: Any = importlib.import_module(module_name)
+            found: Any = import_module(module_name)
             for step in qualified.split("."):
                 found = getattr(found, step)
     except FaultError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import dspy
@@ -18,6 +19,8 @@ from dspash_worker.history import History
 from dspash_worker.interpreters import code_interpreter
 from dspash_worker.lm import LanguageModels
 from dspash_worker.lm_capabilities import KNOWN_SETTING, Capabilities
+from dspash_worker.program_models import lead_models_to_host, leave_models_alone
+from dspash_worker.program_settings import hear_settings
 from dspash_worker.promises import Promise, Promises
 from dspash_worker.refusal import invalid_value
 from dspash_worker.runtime import prepare
@@ -26,6 +29,7 @@ from dspash_worker.usage import SharedUsage
 __all__ = ["Configuration", "Workbench", "id_of"]
 
 _CONFIGURATION: Final = "configuration"
+NOTHING_SAID: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class Workbench:
         self.full = full
         self.history = History()
         self.models = LanguageModels(full, self.history)
+        if full:
+            lead_models_to_host(self.history)
+        else:
+            leave_models_alone()
         default = self.models.default()
         prepare(default)
         self._configuration: Promises[Configuration] = Promises()
@@ -140,8 +148,11 @@ class Workbench:
     # --- running ---
 
     @contextmanager
-    def context(self, call: Call) -> Generator[SharedUsage]:
-        """Run DSPy for `call`: its own settings, trace and usage, and the way from an LM or a tool to the host."""
+    def context(self, call: Call, said: Mapping[str, Any] = NOTHING_SAID) -> Generator[SharedUsage]:
+        """Run DSPy for `call`: its own settings, trace and usage, and the way from an LM or a tool to the host.
+
+        What the program has `said` itself outranks what the worker was configured with.
+        """
         configured = self.configuration(call)
         usage = SharedUsage()
         settings = {
@@ -152,8 +163,15 @@ class Workbench:
             "interpreter_factory": code_interpreter,
             "usage_tracker": usage,
         }
-        with running(call), dspy.context(**settings, **configured.options, trace=[]):
+        with running(call), dspy.context(**{**settings, **configured.options, **said, "trace": []}):
             yield usage
+
+    @contextmanager
+    def loading(self, call: Call) -> Generator[dict[str, Any]]:
+        """Run the code that a definition brings, for `call`: it may use models already, and what it configures is told."""
+        is_inside = dspy.settings.get(CALL_SETTING) is call  # parts are defined while the whole is
+        with nullcontext() if is_inside else self.context(call), hear_settings() as said:
+            yield said
 
 
 def id_of(args: Mapping[str, Any], *keys: str) -> str:
