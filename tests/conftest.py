@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.postgres import Cluster
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 BENCH_PEERS = ("deno", "execnet", "grpc", "loky", "pebble", "pydantic_monty")
 
 # No deadline and no "too slow": what a busy machine does to a test's speed is not the test's outcome.
@@ -99,7 +100,17 @@ def postgres() -> Generator[Cluster, None, None]:
         yield cluster
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of SQLite that has all tables, to be copied: making them takes longer than most tests."""
+    from dspash.store import Store
+
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    Store.open(path).close()
+    return path
+
+
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, None, None]:
     """Return the address of an empty database, of either kind."""
     if request.param == "sqlite":
@@ -111,20 +122,24 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, N
     cluster.drop_database(name)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Store, None, None]:
+@pytest.fixture(params=DATABASES)
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, None, None]:
+    """Return the address of a database that has all tables and no records, of either kind."""
+    if request.param == "sqlite":
+        yield shutil.copyfile(request.getfixturevalue("migrated_file"), str(tmp_path / "test.db"))
+        return
+    cluster: Cluster = request.getfixturevalue("postgres")
+    with cluster.lent_database(cluster.migrated) as name:
+        yield cluster.url(name)
+
+
+@pytest.fixture
+def store(migrated: str) -> Generator[Store, None, None]:
     """Open a database that has all tables and no records, of either kind."""
     from dspash.store import Store
 
-    if request.param == "sqlite":
-        with Store.open(tmp_path / "test.db") as opened:
-            yield opened
-        return
-    cluster: Cluster = request.getfixturevalue("postgres")
-    name = cluster.make_database(template=cluster.migrated)
-    with Store.open(cluster.url(name)) as opened:
+    with Store.open(migrated) as opened:
         yield opened
-    cluster.drop_database(name)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,20 @@ OLDEST = 15
 START_S = 30.0
 STOP_S = 15.0
 
+# Whoever is still connected may be about to commit.
+END_OTHERS = """
+    SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+EMPTY = """
+    SET session_replication_role = replica; -- so that no order of the tables has to be kept
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+            WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
+    END $$
+"""
+
 
 def find_postgres() -> Path | None:
     """The folder of PostgreSQL's programs, the newest that is there; None when there is none."""
@@ -35,13 +49,14 @@ def find_postgres() -> Path | None:
 
 
 class Cluster:
-    """A running server. `make_database` gives each test a database of its own; `migrated` is one with all tables."""
+    """A running server. `migrated` is a database with all tables, to make others from."""
 
     def __init__(self, sockets: Path, superuser: str) -> None:
         self.migrated = "template0"
         self._sockets = sockets
         self._superuser = superuser
         self._numbers = itertools.count(1)
+        self._returned: dict[str, str] = {}  # what was lent, by template
 
     def url(self, database: str) -> str:
         """The address of one database."""
@@ -55,6 +70,18 @@ class Cluster:
         )
         self._execute(command)
         return name
+
+    @contextlib.contextmanager
+    def lent_database(self, template: str) -> Generator[str, None, None]:
+        """A database like `template`, whose tables are empty. It is emptied afterwards, and lent again: making one for
+        each test would cost twenty times as much.
+        """
+        name = self._returned.pop(template, None) or self.make_database(template)
+        yield name
+        with psycopg.connect(self.url(name), autocommit=True, connect_timeout=5) as connection:
+            connection.execute(END_OTHERS, [int(STOP_S * 1000)])
+            connection.execute(EMPTY)
+        self._returned[template] = name
 
     def drop_database(self, name: str) -> None:
         """Drop it, whoever is connected."""

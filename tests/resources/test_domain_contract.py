@@ -19,6 +19,7 @@ from dspash.resources import DOMAIN
 from dspash.resources.kernel import AuditEntry, Context, StoredScene
 from dspash.resources.transfer import export_records, import_records
 from dspash.store import Store
+from tests.conftest import DATABASES
 from tests.resources.conftest import statements
 from tests.resources.furnished import furnish
 from tests.resources.payloads import arguments_of, filters_of, hostile
@@ -49,7 +50,7 @@ class UndoneError(Exception):
     """Ends a transaction that is to leave nothing."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.fixture(scope="module", params=DATABASES)
 def furnished(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[StoredScene, None, None]:
