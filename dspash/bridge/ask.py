@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from dspash.bridge.manner import Manner
 from dspash_protocol import (
     ErrorReply,
     Event,
@@ -55,6 +56,7 @@ class Ask:
         self.args = request.args
         self.call = call
         self.deadline = _deadline_of(request, call)
+        self.manner = Manner.WAITS  # in which its handler is called
         self._id = request.id
         self._seq = 0
         self._cancelled = False

@@ -55,12 +55,13 @@ class AskServer:
             ask.fail(Fault(FaultKind.UNKNOWN_COMMAND, problem))
             return
         manner_of = self._manners.get(ask.command)
-        manner = Manner.WAITS if manner_of is None else manner_of(ask)
-        if manner is Manner.BEGINS:
+        if manner_of is not None:
+            ask.manner = manner_of(ask)
+        if ask.manner is Manner.BEGINS:
             self._begin(worker, ask, handler)
             return
         serve = functools.partial(ask.serve, handler)
-        if manner is Manner.COMPUTES and worker.hand_to_caller(ask, serve):
+        if ask.manner is Manner.COMPUTES and worker.hand_to_caller(ask, serve):
             return
         threads = self._lm_threads if ask.command.startswith("lm.") else self._tool_threads
         is_greedy = worker.budget is not None and worker.open_asks > FEW_ASKS

@@ -144,7 +144,7 @@ def test_a_streamed_run_uses_the_models_that_its_program_chose(worker: LocalWork
 
 
 def test_what_a_program_configures_holds_for_itself_alone(worker: LocalWorker) -> None:
-    define(worker, PLAIN, text=f"dspy.configure(lm={LM}, adapter=dspy.JSONAdapter())")
+    define(worker, PLAIN, text=f"dspy.configure(lm={LM}, num_threads=3)")
     worker.call("create_program", id="other", forward_fn="result = self.say(q=q)", modules=[SAY])
     assert run(worker, "other") == {"answer": "default"}
     in_a_call = f"dspy.configure(lm=dspy.LM({NAMED!r}))\nresult = self.say(q=q)"
