@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Program,
         Runnable,
         SandboxWords,
+        StatusMessage,
         Stream,
         Token,
         aopen,
@@ -120,6 +121,7 @@ __all__ = [
     "SandboxUnavailableError",
     "SandboxWords",
     "Signature",
+    "StatusMessage",
     "StoreBusyError",
     "StoreError",
     "StoreVersionError",
@@ -141,7 +143,7 @@ __all__ = [
 
 _HOMES: Final = {
     "dspash.app": (
-        "App Evaluation ExampleResult Metric Module Prediction Program Runnable SandboxWords Stream Token aopen open".split()
+        "App Evaluation ExampleResult Metric Module Prediction Program Runnable SandboxWords StatusMessage Stream Token aopen open".split()
     ),
     "dspash.bridge": ["BridgeStatus", "SandboxStatus", "WorkerStatus"],
     "dspash.interpreter": ["FinalOutput", "Interpreter"],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import dspy
-from dspy.streaming import StatusMessage, StreamListener, StreamResponse
+from dspy.streaming import StatusMessage, StatusMessageProvider, StreamListener, StreamResponse
 
 from dspash_protocol import EventKind
 from dspash_worker.call import Call
@@ -14,11 +14,14 @@ from dspash_worker.classes import named_predictors
 
 __all__ = ["run_streaming"]
 
+_PROVIDER: Final = "status_message_provider"
+
 
 def run_streaming(program: dspy.Module, inputs: Mapping[str, Any], call: Call) -> Any:
     """Run `program`, emitting an item for each piece of its predictors' text fields; returns its prediction.
 
-    An item is `{predictor, field, text}`, or `{status}` where DSPy has something to say, as when a tool is called.
+    An item is `{predictor, field, text}`, or `{status}` where the program has something to say: by DSPy's rules when a
+    tool is called, or by those of the provider in its attribute `status_message_provider`.
     """
     listeners = [
         StreamListener(field, predict=predictor, predict_name=name, allow_reuse=True)
@@ -26,7 +29,13 @@ def run_streaming(program: dspy.Module, inputs: Mapping[str, Any], call: Call) -
         for field, info in predictor.signature.output_fields.items()
         if _is_text(info.annotation)
     ]
-    streamed: Any = dspy.streamify(_Boxed(program), stream_listeners=listeners, async_streaming=False)
+    provider = getattr(program, _PROVIDER, None)
+    streamed: Any = dspy.streamify(
+        _Boxed(program),
+        status_message_provider=provider if isinstance(provider, StatusMessageProvider) else None,
+        stream_listeners=listeners,
+        async_streaming=False,
+    )
     pieces = streamed(**inputs)
     outcome: Any = None
     try:

@@ -6,7 +6,7 @@ from dspash.app.app import App
 from dspash.app.evaluation import Evaluation, ExampleResult
 from dspash.app.metrics import Metric
 from dspash.app.opening import aopen, open  # noqa: A004 - dspash.open, like gzip.open
-from dspash.app.runnable import Module, Program, Runnable, Token
+from dspash.app.runnable import Module, Program, Runnable, StatusMessage, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
 from dspash.prediction import Prediction
@@ -21,6 +21,7 @@ __all__ = [
     "Program",
     "Runnable",
     "SandboxWords",
+    "StatusMessage",
     "Stream",
     "Token",
     "aopen",

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from dspash.app.runnable import Token
+from dspash.app.runnable import StatusMessage, Token
 from dspash.bridge import Call
 from dspash.errors import ProtocolError
 from dspash.prediction import Prediction
 
-__all__ = ["error_text", "list_of", "map_of", "number_of", "read_prediction", "read_token"]
+__all__ = ["error_text", "list_of", "map_of", "number_of", "read_prediction", "read_streamed"]
 
 
 def read_prediction(call: Call, answer: Any) -> Prediction:
@@ -27,11 +27,13 @@ def read_prediction(call: Call, answer: Any) -> Prediction:
     )
 
 
-def read_token(item: Any) -> Token:
-    """The token in an event of a worker's. Raises ProtocolError."""
+def read_streamed(item: Any) -> Token | StatusMessage:
+    """What an event of a streamed run tells. Raises ProtocolError."""
     told = map_of(item, "a streamed item")
-    field = told.get("field")
-    return Token(field if isinstance(field, str) else None, str(told.get("text", "")))
+    if "status" in told:
+        return StatusMessage(str(told["status"]))
+    field, text, predictor = (str(told.get(name, "")) for name in ("field", "text", "predictor"))
+    return Token(field, text, predictor)
 
 
 def map_of(value: Any, what: str) -> Mapping[str, Any]:

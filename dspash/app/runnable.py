@@ -17,15 +17,23 @@ from dspash_protocol.signature import InputCheck
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["Module", "Program", "Runnable", "Token"]
+__all__ = ["Module", "Program", "Runnable", "StatusMessage", "Token"]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of streamed output: the field it belongs to, and the text; or a status message, with no field."""
+    """A piece of streamed output: the field it belongs to, the text, and the predictor in the program that says it."""
 
-    field: str | None
+    field: str
     text: str
+    predictor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusMessage:
+    """What a streamed program says it is doing: by default, that it calls a tool and that the tool has answered."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,11 +82,11 @@ class Runnable:
         """Run it once, awaited on any event loop."""
         return await self.app.arun(self, inputs)
 
-    def stream(self, **inputs: Any) -> Stream[Token | Prediction]:
+    def stream(self, **inputs: Any) -> Stream[Token | StatusMessage | Prediction]:
         """Run it once; iterate over tokens as they come, and the prediction at the end. For `for` loops."""
         return self.app.stream(self, inputs)
 
-    def astream(self, **inputs: Any) -> Stream[Token | Prediction]:
+    def astream(self, **inputs: Any) -> Stream[Token | StatusMessage | Prediction]:
         """The same, for `async for` loops."""
         return self.app.stream(self, inputs, wait=False)
 

@@ -18,7 +18,9 @@ LONG = "The tower stands in Paris, where it was built for a fair."
 
 def pieces(worker: LocalWorker, **of: str) -> str:
     items = worker.events(EventKind.ITEM)
-    return "".join(item["text"] for item in items if all(item.get(key) == value for key, value in of.items()))
+    return "".join(
+        item.get("text", "") for item in items if all(item.get(key) == value for key, value in of.items())
+    )
 
 
 @pytest.mark.parametrize("adapter", ["chat", "json", "xml"])
@@ -79,6 +81,30 @@ def test_status_is_told_when_tools_are_called(scripted: Any) -> None:
     worker.call("forward", module_id="m", inputs={"q": "?"}, stream=True)
     statuses = [item["status"] for item in worker.events(EventKind.ITEM) if "status" in item]
     assert "Calling tool search..." in statuses
+
+
+def test_a_program_says_what_it_is_doing_in_its_own_words(scripted: Any) -> None:
+    worker: LocalWorker = scripted({"answer": "a"})
+    source = """
+import dspy
+class Words(dspy.streaming.StatusMessageProvider):
+    def lm_start_status_message(self, instance, inputs):
+        return f"asking {instance.model}"
+    def module_end_status_message(self, outputs):
+        return f"done: {outputs.answer}" if "answer" in outputs else None
+class Program(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.say = dspy.Predict("q -> answer")
+        self.status_message_provider = Words()
+    def forward(self, q):
+        return self.say(q=q)
+"""
+    worker.call("create_program", id="p", source=source)
+    worker.call("execute", program_id="p", inputs={"q": "?"}, stream=True)
+    told = [item["status"] for item in worker.events(EventKind.ITEM) if "status" in item]
+    assert told == ["asking scripted", "done: a", "done: a"]
+    assert pieces(worker, field="answer") == "a"
 
 
 def test_failures_of_a_streamed_run_are_its_own(scripted: Any) -> None:
