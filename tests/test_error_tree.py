@@ -331,6 +331,14 @@ def test_problems_that_a_worker_misspelt_become_the_one_that_the_message_tells(f
     assert error.problems == (Problem("$.a", "not text"),)
 
 
+def test_one_way_out_is_told_and_the_nearest_one() -> None:
+    told = InvalidInputError.of([Problem("$.folder", "it is full", "give an empty one")])
+    assert str(told) == "$.folder: it is full; give an empty one"
+    assert told.problems == (Problem("$.folder", "it is full", "give an empty one"),)
+    absent = NotFoundError("no version 9", details={"way_out": "name another"})
+    assert str(absent) == "no version 9; name another"
+
+
 def test_a_place_the_message_names_already_is_not_repeated() -> None:
     assert str(InvalidInputError("$.a: not text", details={"path": "$.a"})) == "$.a: not text; fix that value"
 

@@ -258,4 +258,4 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _unkept(error: ContentError) -> InvalidInputError:
-    return InvalidInputError.of([Problem(error.path, f"{error.problem}; {error.way_out}")])
+    return InvalidInputError.of([Problem(error.path, error.problem, error.way_out)])

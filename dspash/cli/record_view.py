@@ -24,7 +24,7 @@ __all__ = ["json_of", "show_value"]
 
 _MOST_COLUMNS: Final = 7
 _LONGEST_CELL: Final = 60
-_LONGEST_TEXT: Final = 500  # characters that a text in a column may have
+_LONGEST_TEXT: Final = 500  # characters, from which on a text is shown where there is room left
 _EVERY_RECORD_HAS: Final = ("id", "tenant_id", "created_at", "updated_at", "version")
 
 
@@ -98,19 +98,18 @@ def _show_page(
 
 
 def _columns(form: ResourceForm) -> list[str]:
-    """What tells records apart at a glance: name, state, what they are looked up by, other short values, time."""
-    own = [one for one in form.attributes if one.name not in _EVERY_RECORD_HAS and _is_short(one)]
+    """What tells records apart at a glance: name, state, what they are looked up by, other values, the short ones first, time."""
+    own = [one for one in form.attributes if one.name not in _EVERY_RECORD_HAS and _is_shown(one)]
     first = [name for name in (form.key, form.state) if name is not None]
-    looked_up = [one.name for one in own if one.indexed]
-    chosen = list(dict.fromkeys([*first, *looked_up, *(one.name for one in own)]))[: _MOST_COLUMNS - 2]
+    own.sort(key=lambda one: (not one.indexed, (one.max_length or 0) > _LONGEST_TEXT))
+    chosen = list(dict.fromkeys([*first, *(one.name for one in own)]))[: _MOST_COLUMNS - 2]
     return ["id", *chosen, "created_at"]
 
 
-def _is_short(attribute: AttributeForm) -> bool:
-    if attribute.sensitive or attribute.name.endswith("hash"):
+def _is_shown(attribute: AttributeForm) -> bool:
+    if attribute.sensitive or attribute.kind not in {"text", "integer", "number", "boolean"}:
         return False
-    is_short_text = attribute.max_length is not None and attribute.max_length <= _LONGEST_TEXT
-    return attribute.kind in {"integer", "number", "boolean"} or (attribute.kind == "text" and is_short_text)
+    return attribute.kind != "text" or not attribute.name.endswith(("hash", "source"))
 
 
 def _show_pairs(console: Console, values: Mapping[str, Any]) -> None:

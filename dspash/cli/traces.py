@@ -127,7 +127,8 @@ def _find(session: Session, key: str) -> Trace:
         return traces.get(key)
     newest = traces.list(sort="-created_at", limit=1).items
     if not newest:
-        raise NotFoundError("nothing was executed yet: see `dspash run --help`")
+        way_out = "run something first: see `dspash run --help`"
+        raise NotFoundError("nothing was executed yet", details={"way_out": way_out})
     return newest[0]
 
 

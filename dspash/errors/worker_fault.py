@@ -56,7 +56,8 @@ class WorkerFaultError(DspashError):
         self.traceback = traceback
         place = self._place()
         where = f"{place}: " if place and place not in message else ""
-        super().__init__(f"{where}{message}; {self.way_out}", retryable=retryable)
+        move = self._move()
+        super().__init__(f"{where}{message}; {move}" if move else f"{where}{message}", retryable=retryable)
 
     @property
     def path(self) -> str:
@@ -66,6 +67,10 @@ class WorkerFaultError(DspashError):
     def _place(self) -> str:
         """What the message should name; put before it when it does not."""
         return self.path
+
+    def _move(self) -> str:
+        """What the caller can do; a detail `way_out` says it better than the kind of error could."""
+        return self._text("way_out") or self.way_out
 
     def _text(self, key: str) -> str:
         """A detail that should be text; empty if it is missing, or not text (workers may be hostile)."""
@@ -103,13 +108,21 @@ class NotFoundError(WorkerFaultError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with an input: where (`$.inputs[0].type`), and what."""
+    """One thing that is wrong with an input: where (`$.inputs[0].type`), what, and the way out where there is one to tell."""
 
     path: str
     message: str
+    way_out: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return (
+            f"{self.path}: {self.message}; {self.way_out}" if self.way_out else f"{self.path}: {self.message}"
+        )
+
+    def to_map(self) -> dict[str, str]:
+        """As details of an error hold it."""
+        told = {"path": self.path, "message": self.message}
+        return {**told, "way_out": self.way_out} if self.way_out else told
 
 
 class InvalidInputError(WorkerFaultError):
@@ -127,7 +140,7 @@ class InvalidInputError(WorkerFaultError):
         """The error of one problem or more, before anything was sent or written."""
         shown = "; ".join(str(problem) for problem in problems[:SHOWN_PROBLEMS])
         more = len(problems) - SHOWN_PROBLEMS
-        found = [{"path": problem.path, "message": problem.message} for problem in problems]
+        found = [problem.to_map() for problem in problems]
         return cls(
             f"{shown}; and {more} more" if more > 0 else shown,
             progress=Progress.NOT_SENT,
@@ -141,6 +154,9 @@ class InvalidInputError(WorkerFaultError):
         listed = cast("list[object]", found) if isinstance(found, list) else []
         problems = tuple(problem for entry in listed if (problem := _read_problem(entry)) is not None)
         return problems or (Problem(self.path or "$", self.message),)
+
+    def _move(self) -> str:
+        return "" if self.problems[-1].way_out else super()._move()
 
 
 class ProgramError(WorkerFaultError):
@@ -221,6 +237,8 @@ class InternalWorkerError(WorkerFaultError):
 def _read_problem(entry: object) -> Problem | None:
     """A problem as a fault carries it; None for anything else (workers may be hostile)."""
     match entry:
+        case {"path": str(path), "message": str(message), "way_out": str(way_out)}:
+            return Problem(path, message, way_out)
         case {"path": str(path), "message": str(message)}:
             return Problem(path, message)
         case _:

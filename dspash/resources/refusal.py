@@ -11,9 +11,9 @@ from dspash.resources.content import ContentError
 __all__ = ["refused", "refusing"]
 
 
-def refused(path: str, problem: str) -> InvalidInputError:
+def refused(path: str, problem: str, way_out: str = "") -> InvalidInputError:
     """The error for one argument that does not fit."""
-    return InvalidInputError.of([Problem(path, problem)])
+    return InvalidInputError.of([Problem(path, problem, way_out)])
 
 
 @contextmanager
@@ -23,4 +23,4 @@ def refusing(argument: str) -> Generator[None]:
         yield
     except ContentError as error:
         place = argument + error.path[1:] if error.path.startswith("$") else f"{argument}: {error.path}"
-        raise refused(place, f"{error.problem}; {error.way_out}") from None
+        raise refused(place, error.problem, error.way_out) from None

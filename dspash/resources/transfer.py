@@ -10,6 +10,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
 from typing import IO, Any, Final, cast
 
 from pydantic import ValidationError
@@ -116,7 +117,7 @@ def _adopted(
         raise InvalidInputError.of([Problem(f"$[{number}]{path}", error.errors()[0]["msg"])]) from None
     except InvalidInputError as error:
         raise InvalidInputError.of(
-            [Problem(f"$[{number}]{found.path[1:]}", found.message) for found in error.problems]
+            [replace(found, path=f"$[{number}]{found.path[1:]}") for found in error.problems]
         ) from None
 
 

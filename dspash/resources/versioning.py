@@ -47,9 +47,8 @@ def version_of(scene: Scene, program: Program, number: int) -> ProgramVersion:
         return scene.of(ProgramVersion).get(version_name(program.name, number))
     except NotFoundError:
         problem = f"{program.name} has no version {number}; there are 1 to {program.latest_version}"
-        raise NotFoundError(
-            problem, progress=Progress.NOT_SENT, details={"resource": "ProgramVersion"}
-        ) from None
+        details = {"resource": "ProgramVersion", "way_out": "name one of these"}
+        raise NotFoundError(problem, progress=Progress.NOT_SENT, details=details) from None
 
 
 def number_of(scene: Scene, program: Program, content_hash: str) -> int | None:

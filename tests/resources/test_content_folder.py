@@ -90,6 +90,14 @@ def test_exporting_again_leaves_what_is_somebody_elses(tmp_path: Path) -> None:
     assert read_folder(folder).content == PROGRAM
 
 
+def test_a_folder_that_cannot_be_written_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(
+        ContentError, match="it cannot be written: Not a directory; name a folder that can be"
+    ):
+        write_folder(tmp_path / "file" / "below", ProgramFolder("P", "", PROGRAM))
+
+
 def test_a_folder_of_something_else_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ContentError, match=r"it has files and no program\.toml"):

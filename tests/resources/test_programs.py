@@ -96,7 +96,10 @@ def test_promoting_and_rolling_back_move_the_live_version(scene: StoredScene) ->
 def test_an_archived_program_says_what_can_be_done(scene: StoredScene) -> None:
     programs = scene.of(Program)
     programs.define(name="P", content=_text("result = {}"))
-    with pytest.raises(TransitionError, match="is draft, which does not admit rollback"):
+    with pytest.raises(
+        TransitionError,
+        match=r"Program P is draft, which does not admit rollback; from there: promote, archive$",
+    ):
         programs.rollback("P")
     programs.archive("P")
     with pytest.raises(TransitionError, match="from there: restore"):

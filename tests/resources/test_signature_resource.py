@@ -32,6 +32,13 @@ def scene(store: Store) -> StoredScene:
     return StoredScene(ANN, domain=DOMAIN, store=store)
 
 
+def test_of_what_may_be_one_or_the_other_the_nearer_one_says_what_is_wrong(scene: StoredScene) -> None:
+    bad: list[Any] = ["question", {"name": "a", "typ": "str"}]
+    with pytest.raises(InvalidInputError) as caught:
+        scene.of(Signature).create(name="QA", inputs=bad, outputs=["answer"])
+    assert [str(problem) for problem in caught.value.problems] == ["$.inputs[1].typ: unknown"]
+
+
 def test_a_class_comes_back_as_it_was(scene: StoredScene) -> None:
     made = scene.of(Signature).create(**RAG.to_arguments())
     assert (made.name, made.docstring, made.content_hash) == ("RAG", RAG.instructions, RAG.content_hash)

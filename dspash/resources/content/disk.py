@@ -31,9 +31,16 @@ def write_folder(folder: Path, program: ProgramFolder) -> tuple[str, ...]:
     """Make `folder` hold exactly this program, and return the paths of its files below it, sorted.
 
     What an earlier export left is replaced, or removed; other files stay. Raises ContentError for a folder that has files
-    and no program.toml, and OSError.
+    and no program.toml, and for one that cannot be written.
     """
-    files = program.files()
+    try:
+        return _write_all(folder, program.files())
+    except OSError as error:
+        problem = f"it cannot be written: {error.strerror or error}"
+        raise ContentError(str(folder), problem, "name a folder that can be") from error
+
+
+def _write_all(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     if folder.exists() and not (folder / MANIFEST).is_file() and next(folder.iterdir(), None) is not None:
         raise ContentError(str(folder), f"it has files and no {MANIFEST}", "give a new or an empty folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,15 @@ class StateMachine:
         """The actions that lead on from `state`."""
         return [action for start, action in self.transitions if start == state]
 
-    def target(self, resource: str, state: str, action: str) -> str:
-        """The state that `action` leads to from `state`. Raises TransitionError where it does not fit."""
+    def target(self, resource: str, state: str, action: str, *, hidden: Container[str]) -> str:
+        """The state that `action` leads to from `state`.
+
+        Raises TransitionError where it does not fit, naming those that do, but for `hidden` ones.
+        """
         target = self.transitions.get((state, action))
         if target is None:
-            raise TransitionError(resource=resource, state=state, action=action, fitting=self.fitting(state))
+            fitting = [name for name in self.fitting(state) if name not in hidden]
+            raise TransitionError(resource=resource, state=state, action=action, fitting=fitting)
         return target
 
     def describe(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -215,8 +216,10 @@ class Collection(Generic[R]):
         machine = self._declaration.states
         if machine is None or not machine.governs(action):
             return {}
-        state: str = getattr(record, machine.attribute)
-        return {machine.attribute: machine.target(f"{self._declaration.name} {record.id}", state, action)}
+        declared, state = self._declaration, getattr(record, machine.attribute)
+        called = record.id if declared.key is None else getattr(record, declared.key)
+        hidden = {name for name, found in declared.actions.items() if found.is_internal}
+        return {machine.attribute: machine.target(f"{declared.name} {called}", state, action, hidden=hidden)}
 
     def _make_row(
         self, scene: StoredScene, writer: Writer[R], action: Action, index: int, row: Mapping[str, Any]
@@ -225,7 +228,7 @@ class Collection(Generic[R]):
             return writer.make(action.function(scene, **_read_arguments(action, row)))
         except InvalidInputError as error:
             raise InvalidInputError.of(
-                [Problem(f"$[{index}]{found.path[1:]}", found.message) for found in error.problems]
+                [replace(found, path=f"$[{index}]{found.path[1:]}") for found in error.problems]
             ) from None
 
     def _authorise(self, action: str) -> None:

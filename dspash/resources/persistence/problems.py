@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
@@ -13,14 +13,25 @@ __all__ = ["invalid", "shown_key"]
 
 LONGEST_KEY: Final = 80  # characters in a path: a hostile key may be megabytes
 MOST_PROBLEMS: Final = 100
+_WORDS: Final = {
+    "extra_forbidden": "unknown",
+    "missing": "missing",
+}  # as everywhere else; pydantic's own for the rest
 
 
 def invalid(error: ValidationError, values: Mapping[str, Any]) -> InvalidInputError:
     """The error with every problem of `values`; none repeats the value that caused it."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_PROBLEMS]
-    return InvalidInputError.of(
-        [Problem("$" + "".join(_steps(entry["loc"], entry["type"], values)), entry["msg"]) for entry in found]
-    )
+    problems: dict[Problem, None] = {}  # without those that several branches of a union have in common
+    for entry in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_PROBLEMS]:
+        steps = list(_steps(entry["loc"], entry["type"], values))
+        problems[Problem("$" + "".join(steps), _WORDS.get(entry["type"], entry["msg"]))] = None
+    return InvalidInputError.of([one for one in problems if not _is_told_closer(one, problems)])
+
+
+def _is_told_closer(problem: Problem, problems: Iterable[Problem]) -> bool:
+    """Whether another one is inside the same value: the branch of a union that came nearest says what is wrong."""
+    inside = tuple(problem.path + mark for mark in ".[")
+    return any(other.path.startswith(inside) for other in problems)
 
 
 def shown_key(key: object) -> str:

@@ -44,11 +44,11 @@ class Reader(Generic[R]):
         with self._scene.reading() as connection:
             row = connection.execute(statement.with_for_update() if locking else statement).first()
             if row is None:
-                raise NotFoundError(
-                    f"no {self._declaration.name} {_shown(key)}",
-                    progress=Progress.NOT_SENT,
-                    details={"resource": self._declaration.name},
-                )
+                details = {"resource": self._declaration.name}
+                if self._declaration.append_only:  # nobody creates one by hand
+                    details["way_out"] = "list them to see which there are"
+                problem = f"no {self._declaration.name} {_shown(key)}"
+                raise NotFoundError(problem, progress=Progress.NOT_SENT, details=details)
             record = self._record(row)
             self._include([record], relations, connection)
         return record
