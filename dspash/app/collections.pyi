@@ -22,15 +22,18 @@ from dspash.resources.kernel import Collection
 from dspash.resources.kernel.audit import AuditEntry
 from dspash.resources.lm_request import Grouping, LMRequest
 from dspash.resources.metric import Metric, MetricType
+from dspash.resources.model_alias import ModelAlias, ModelId, Names, Settings
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
 from dspash.resources.optimizer import Optimizer
 from dspash.resources.predictor import Predictor
 from dspash.resources.program import ExampleSource, Origin, Program, evaluation, optimization_run
 from dspash.resources.program_version import ProgramVersion
+from dspash.resources.provider import ConfigurableName, Provider
+from dspash.resources.provider_config import ProviderConfig
+from dspash.resources.recording import Recorder
 from dspash.resources.signature import FieldSpec, Signature
 from dspash.resources.trace import Trace
-from dspash.resources.tracing import Recorder
 
 __all__ = ["SHORT", "Collections"]
 
@@ -800,6 +803,110 @@ class _BudgetCollection(Collection[Budget]):
     def reset(self, key: Budget | UUID | str, /) -> Budget: ...
     async def areset(self, key: Budget | UUID | str, /) -> Budget: ...
 
+class _ProviderCollection(Collection[Provider]):
+    def create(
+        self,
+        *,
+        name: ConfigurableName,
+        type: str | None = ...,
+        api_key: Annotated[str, Field(min_length=1, max_length=10000)] | None = ...,
+        config: ProviderConfig | None = ...,
+        is_default: bool = ...,
+    ) -> Provider: ...
+    async def acreate(
+        self,
+        *,
+        name: ConfigurableName,
+        type: str | None = ...,
+        api_key: Annotated[str, Field(min_length=1, max_length=10000)] | None = ...,
+        config: ProviderConfig | None = ...,
+        is_default: bool = ...,
+    ) -> Provider: ...
+    def update(
+        self,
+        key: Provider | UUID | str,
+        /,
+        *,
+        name: ConfigurableName | None = ...,
+        api_key: Annotated[str, Field(min_length=1, max_length=10000)] | None = ...,
+        config: ProviderConfig | None = ...,
+        is_default: bool | None = ...,
+    ) -> Provider: ...
+    async def aupdate(
+        self,
+        key: Provider | UUID | str,
+        /,
+        *,
+        name: ConfigurableName | None = ...,
+        api_key: Annotated[str, Field(min_length=1, max_length=10000)] | None = ...,
+        config: ProviderConfig | None = ...,
+        is_default: bool | None = ...,
+    ) -> Provider: ...
+    def reseal(self, key: Provider | UUID | str, /) -> Provider: ...
+    async def areseal(self, key: Provider | UUID | str, /) -> Provider: ...
+    def models(self, key: Provider | UUID | str, /) -> list[str]: ...
+    async def amodels(self, key: Provider | UUID | str, /) -> list[str]: ...
+    def test(self, key: Provider | UUID | str, /) -> dict[str, Any]: ...
+    async def atest(self, key: Provider | UUID | str, /) -> dict[str, Any]: ...
+    def generate(
+        self,
+        key: Provider | UUID | str,
+        /,
+        *,
+        prompt: str,
+        model: str | None = ...,
+        options: dict[str, Any] | None = ...,
+    ) -> str: ...
+    async def agenerate(
+        self,
+        key: Provider | UUID | str,
+        /,
+        *,
+        prompt: str,
+        model: str | None = ...,
+        options: dict[str, Any] | None = ...,
+    ) -> str: ...
+
+class _ModelAliasCollection(Collection[ModelAlias]):
+    def create(
+        self,
+        *,
+        name: ConfigurableName,
+        model: ModelId,
+        provider: Annotated[str, Field(max_length=100)] | None = ...,
+        defaults: Settings | None = ...,
+        fallbacks: Names = ...,
+    ) -> ModelAlias: ...
+    async def acreate(
+        self,
+        *,
+        name: ConfigurableName,
+        model: ModelId,
+        provider: Annotated[str, Field(max_length=100)] | None = ...,
+        defaults: Settings | None = ...,
+        fallbacks: Names = ...,
+    ) -> ModelAlias: ...
+    def update(
+        self,
+        key: ModelAlias | UUID | str,
+        /,
+        *,
+        model: ModelId | None = ...,
+        provider: Annotated[str, Field(max_length=100)] | None = ...,
+        defaults: Settings | None = ...,
+        fallbacks: Names | None = ...,
+    ) -> ModelAlias: ...
+    async def aupdate(
+        self,
+        key: ModelAlias | UUID | str,
+        /,
+        *,
+        model: ModelId | None = ...,
+        provider: Annotated[str, Field(max_length=100)] | None = ...,
+        defaults: Settings | None = ...,
+        fallbacks: Names | None = ...,
+    ) -> ModelAlias: ...
+
 class _AuditEntryCollection(Collection[AuditEntry]): ...
 
 SHORT: Final[dict[str, str]]
@@ -827,6 +934,8 @@ class Collections:
     @property
     def lm_requests(self) -> _LMRequestCollection: ...
     @property
+    def model_aliases(self) -> _ModelAliasCollection: ...
+    @property
     def modules(self) -> _ModuleCollection: ...
     @property
     def optimization_runs(self) -> _OptimizationRunCollection: ...
@@ -838,6 +947,8 @@ class Collections:
     def program_versions(self) -> _ProgramVersionCollection: ...
     @property
     def programs(self) -> _ProgramCollection: ...
+    @property
+    def providers(self) -> _ProviderCollection: ...
     @property
     def runs(self) -> _OptimizationRunCollection: ...
     @property

@@ -13,12 +13,14 @@ from dspash.resources.journal_entry import JournalEntry
 from dspash.resources.kernel import Domain
 from dspash.resources.lm_request import LMRequest
 from dspash.resources.metric import Metric
+from dspash.resources.model_alias import ModelAlias
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
 from dspash.resources.optimizer import Optimizer
 from dspash.resources.predictor import Predictor
 from dspash.resources.program import Program
 from dspash.resources.program_version import ProgramVersion
+from dspash.resources.provider import Provider
 from dspash.resources.signature import Signature
 from dspash.resources.trace import Trace
 
@@ -43,5 +45,7 @@ DOMAIN: Final = Domain(
         CacheEntry,
         JournalEntry,
         Budget,
+        Provider,
+        ModelAlias,
     ]
 )

@@ -131,6 +131,10 @@ class Runtime(Protocol):
         """What a metric, as workers take it, says of each case: an example, and a prediction made before."""
         ...
 
+    def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
+        """What a model says to one prompt, through the gateway; `options` are of a request's config."""
+        ...
+
     def cancel(self, job: str, reason: str) -> bool:
         """End the job, which raises CallCancelledError where it is waited for; whether it was running here."""
         ...

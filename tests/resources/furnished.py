@@ -12,11 +12,13 @@ from dspash.resources.journal_entry import JournalEntry
 from dspash.resources.kernel import StoredScene
 from dspash.resources.lm_request import LMRequest
 from dspash.resources.metric import Metric
+from dspash.resources.model_alias import ModelAlias
 from dspash.resources.module import Module
 from dspash.resources.optimization_run import OptimizationRun
 from dspash.resources.optimizer import Optimizer
 from dspash.resources.predictor import Predictor
 from dspash.resources.program import Program
+from dspash.resources.provider import Provider
 from dspash.resources.signature import Signature
 from dspash.resources.trace import Trace
 from dspash.store import GroupWriter
@@ -46,6 +48,8 @@ def furnish(scene: StoredScene) -> None:
     scene.of(Dataset).create(name="questions", examples=EXAMPLES, inputs=["question"])
     scene.of(Metric).create(name="same", type="exact_match", field="answer")
     scene.of(Budget).create(name="all", max_calls=1000)
+    scene.of(Provider).create(name="openai", api_key="env:OPENAI_API_KEY")
+    scene.of(ModelAlias).create(name="fast", model="openai/gpt-4o-mini")
     writer = GroupWriter(scene.store)
     rows = {
         LMRequest: {

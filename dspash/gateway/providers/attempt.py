@@ -51,8 +51,11 @@ class Attempt:
         except PARSING_ERRORS as error:
             if self.head.status is None:
                 failure = ModelRequestError("$", f"{self.connection.door} cannot be asked this: {error}")
+                failure.was_sent = False
             else:
                 failure = malformed(self.connection, self.head, error)
+        if not self.head.was_sent:
+            failure.was_sent = False
         # Outside of the handlers: as its context, the original would be shown with every traceback, and it quotes
         # what the provider said word for word, which may be the key.
         raise failure

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dspash.errors import ConfigurationError
 from dspash.gateway.port import JsonMap
@@ -115,14 +115,10 @@ def address_of(kind: ProviderType, given: str | None) -> str | None:
     """
     if not given:
         return kind.base_url
-    text = given.strip().rstrip("/")
-    if "://" not in text:
-        text = f"http://{text}"
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(
-            "base_url", f"{given!r:.100} is no address", "begin it with https:// or http://"
-        )
+    text = given.strip() if "://" in given else f"http://{given.strip()}"
+    parts = _split(text)
+    if parts is None:  # and it is not quoted: who knows what it is
+        raise ConfigurationError("base_url", "is no address", "begin it with https:// or http://")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             "base_url", "is more than scheme, host and path", "give a key as the provider's key"
@@ -135,8 +131,17 @@ def address_of(kind: ProviderType, given: str | None) -> str | None:
         ),
         parts.netloc,
     )
-    address = f"{parts.scheme}://{host}{parts.path}"
+    address = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
     return address if not kind.suffix or address.endswith(kind.suffix) else address + kind.suffix
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of an address; None of what is none."""
+    try:
+        parts = urlsplit(text)
+        return parts if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _digest(purpose: str, *parts: str) -> str:

@@ -84,6 +84,10 @@ class ModelTable:
             able=frozenset(entry.get("able", ())),
         )
 
+    def names(self) -> list[str]:
+        """Every entry, as `family/model`."""
+        return list(self._models)
+
     def models(self, kind: ProviderType) -> list[str]:
         """The ids of the models known at a provider of this kind, sorted."""
         prefixes = tuple(f"{family}/" for family in kind.prices)

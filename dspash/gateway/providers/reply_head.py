@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
-__all__ = ["ReplyHead", "note_reply"]
+__all__ = ["ReplyHead", "note_reply", "note_unsent"]
 
 _REQUEST_IDS: Final = (
     "x-request-id",
@@ -29,6 +29,8 @@ class ReplyHead:
     """
 
     status: int | None = None
+    was_sent: bool = True
+    """Whether the provider may have got the request; False once it is certain that it has not."""
     headers: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     _token: Token[ReplyHead | None] | None = field(default=None, repr=False)
 
@@ -59,3 +61,10 @@ def note_reply(status: int, headers: list[tuple[str, str]]) -> None:
     if head is not None:
         head.status = status
         head.headers = {name.lower(): value for name, value in reversed(headers)}
+
+
+def note_unsent() -> None:
+    """Tell the same that nothing has reached the provider."""
+    head = _awaited.get()
+    if head is not None:
+        head.was_sent = False

@@ -45,13 +45,19 @@ class Roster:
     aliases: Mapping[str, ModelName] = field(default_factory=dict[str, ModelName])
     default: str | None = None
     """The name that DEFAULT leads to; None where the host is to say."""
+    unusable: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What keeps a provider that is configured from being asked, by its name."""
 
     def with_fallback_on(self, other: Roster) -> Roster:
         """This roster, and of `other` what it has no name for."""
         return Roster(
-            {**other.connections, **self.connections},
+            {
+                **{name: each for name, each in other.connections.items() if name not in self.unusable},
+                **self.connections,
+            },
             {**other.aliases, **self.aliases},
             self.default or other.default,
+            {**other.unusable, **self.unusable},
         )
 
     def route(self, name: str, table: ModelTable) -> Route:
@@ -94,6 +100,8 @@ class Roster:
 
     def _way_out(self, name: str, table: ModelTable) -> str:
         provider, model = split_name(name)
+        if provider in self.unusable:
+            return self.unusable[provider]
         kind = PROVIDER_TYPES.get(provider)
         if kind is not None and kind.key_variables:
             return (

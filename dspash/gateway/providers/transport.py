@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 from lm15.transports import AsyncTransportResponse, TransportError, TransportRequest
 
-from dspash.gateway.providers.reply_head import note_reply
+from dspash.gateway.providers.reply_head import note_reply, note_unsent
 
 __all__ = ["MOST_ANSWER_BYTES", "HttpTransport"]
 
@@ -28,6 +28,16 @@ CONNECT_S: Final = 10.0  # a host that takes longer is down
 READ_S: Final = 600.0  # between two pieces of an answer: a model that thinks says nothing for minutes
 WRITE_S: Final = 60.0
 KEEP_S: Final = 30.0  # an idle connection; most servers close theirs after a minute
+
+_UNSENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+"""What goes wrong before the first byte of a request has left."""
 
 _HEADERS: Final = {"User-Agent": "dspash", "Accept-Encoding": "gzip, deflate"}
 
@@ -139,6 +149,8 @@ async def _send(client: httpx.AsyncClient, request: TransportRequest) -> httpx.R
         )
         response = await client.send(prepared, stream=True)
     except (httpx.RequestError, httpx.InvalidURL) as error:
+        if isinstance(error, _UNSENT):
+            note_unsent()
         raise TransportError(_told(error)) from error
     client.cookies.clear()
     return response

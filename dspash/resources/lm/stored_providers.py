@@ -1,0 +1,108 @@
+"""StoredProviders: the providers and aliases that tenants keep, as the gateway's directory has them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from dspash.errors import DspashError
+from dspash.gateway.providers.connection import Connection
+from dspash.gateway.providers.roster import ModelName, Roster
+from dspash.resources.model_alias import ModelAlias
+from dspash.resources.provider import Provider
+from dspash.secrets import Vault
+
+if TYPE_CHECKING:
+    from dspash.resources.kernel.scene import StoredScene
+
+__all__ = ["StoredProviders"]
+
+LOOK_AGAIN_S: Final = 1.0
+"""How long a roster is taken as it was read: a change by another process is seen within this time."""
+
+
+Stamp: TypeAlias = tuple[tuple[str, int], ...]
+"""Ids and versions of all records: equal as long as nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A tenant's roster, of which records it was made, and when it was last known to be true."""
+
+    roster: Roster
+    stamp: Stamp
+    at: float
+
+
+class StoredProviders:
+    """Implements ConfiguredProviders; what is kept goes before what the environment has. Thread-safe.
+
+    A name whose key or address cannot be had stays known, and is told with what is wrong when it is asked for.
+    """
+
+    def __init__(
+        self,
+        open_scene: Callable[[], StoredScene],
+        vault: Vault,
+        environment: Callable[[], Roster],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_scene = open_scene
+        self._vault = vault
+        self._environment = environment
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: dict[str, _Read] = {}
+
+    def __repr__(self) -> str:
+        return f"<StoredProviders tenants={len(self._read)}>"
+
+    def roster(self, tenant: str) -> Roster:
+        """As it was read a second ago at most. Raises StoreError."""
+        known = self._read.get(tenant)
+        if known is not None and self._clock() - known.at < LOOK_AGAIN_S:
+            return known.roster
+        return self._look(tenant, anew=False)
+
+    def fresh_roster(self, tenant: str) -> Roster:
+        """As it is now, variables of the environment included. Raises StoreError."""
+        return self._look(tenant, anew=True)
+
+    def _look(self, tenant: str, *, anew: bool) -> Roster:
+        with self._lock:
+            now = self._clock()
+            scene = self._open_scene()
+            scene = scene.acting_for(replace(scene.context, tenant=tenant))
+            with scene.snapshot() as view:
+                providers = list(view.of(Provider).iterate())
+                aliases = list(view.of(ModelAlias).iterate())
+            stamp = tuple((str(record.id), record.version) for record in (*providers, *aliases))
+            known = self._read.get(tenant)
+            if known is not None and known.stamp == stamp and not anew:
+                self._read[tenant] = replace(known, at=now)
+                return known.roster
+            roster = self._made(providers, aliases)
+            if known is not None and known.roster == roster:
+                roster = known.roster  # the same object, so that routes found in it stay found
+            self._read[tenant] = _Read(roster, stamp, now)
+            return roster
+
+    def _made(self, providers: list[Provider], aliases: list[ModelAlias]) -> Roster:
+        connections: dict[str, Connection] = {}
+        unusable: dict[str, str] = {}
+        for record in providers:
+            try:
+                connections[record.name] = record.connection(self._vault)
+            except DspashError as error:
+                unusable[record.name] = str(error)
+        kept = Roster(
+            connections,
+            {alias.name: ModelName(alias.target, dict(alias.defaults), alias.fallbacks) for alias in aliases},
+            default=next((record.name for record in providers if record.is_default), None),
+            unusable=unusable,
+        )
+        return kept.with_fallback_on(self._environment())
