@@ -12,7 +12,7 @@ from dspy.clients.engines.base import validate_request
 
 from dspash_protocol import Fault, FaultError, FaultKind, ReverseCommand
 from dspash_worker.current import current_call
-from dspash_worker.lm_calls import FAULT, current_lm_call
+from dspash_worker.lm_calls import FAULT, AsksHost, current_lm_call
 from dspash_worker.lm_capabilities import Capabilities, ask_capabilities, read_capabilities
 
 __all__ = [
@@ -75,15 +75,20 @@ class _Borrowed:
         return cls(state["model"], None if stated is None else read_capabilities(stated, "$.stated"))
 
 
-class GatewayEngine(_Borrowed):
+class GatewayEngine(_Borrowed, AsksHost):
     """Answers DSPy's requests by asking the host of the call they belong to."""
 
     def complete(self, request: lm15.Request) -> lm15.Response:
+        call = current_lm_call()
+        answer = call.take_answer() if call is not None and call.answers else self.ask(_map_of(request))
+        return _read(response_from_dict, answer)
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        """See AsksHost."""
         try:
-            answer = current_call().ask(ReverseCommand.LM_COMPLETE, _args_of(request))
+            return current_call().ask(ReverseCommand.LM_COMPLETE, _with_meta(request))
         except (FaultError, ConnectionError) as error:
             raise as_lm15_error(error) from error
-        return _read(response_from_dict, answer)
 
     def stream(self, request: lm15.Request) -> Iterator[Any]:
         try:
@@ -182,8 +187,16 @@ _ERROR_KINDS: Final[dict[FaultKind, type[lm15.LM15Error]]] = {
 
 
 def _args_of(request: lm15.Request) -> dict[str, Any]:
+    return _with_meta(_map_of(request))
+
+
+def _map_of(request: lm15.Request) -> dict[str, Any]:
     validate_request(request)
-    meta: dict[str, Any] = {"model": request.model}
+    return request_to_dict(request)
+
+
+def _with_meta(request: dict[str, Any]) -> dict[str, Any]:
+    meta: dict[str, Any] = {"model": request["model"]}
     call = current_lm_call()
     if call is not None:
         if call.rollout_id is not None:
@@ -191,7 +204,7 @@ def _args_of(request: lm15.Request) -> dict[str, Any]:
         # The first sample has no number: a cache must not tell it from the only one of a request without `n`.
         if sample := call.next_sample():
             meta["sample"] = sample
-    return {"request": request_to_dict(request), "meta": meta}
+    return {"request": request, "meta": meta}
 
 
 def _read(read: Callable[[Any], Any], answer: Any) -> Any:

@@ -12,9 +12,10 @@ import dspy
 
 from dspash_protocol.trace import SpanKind
 from dspash_worker.history import History, shown_options
+from dspash_worker.plain_chat import read_plain_answer, write_plain_request
 from dspash_worker.tracing import Step, step
 
-__all__ = ["FAULT", "LMCall", "NotedLM", "current_lm_call"]
+__all__ = ["FAULT", "AsksHost", "LMCall", "NotedLM", "current_lm_call"]
 
 FAULT: Final = "fault"
 """The attribute under which an LM error carries the host's fault: it says more than DSPy passes on."""
@@ -22,17 +23,28 @@ FAULT: Final = "fault"
 
 @dataclass(slots=True)
 class LMCall:
-    """One running `lm(...)`: its rollout, how many samples it has asked for, and the usage reported so far."""
+    """One running `lm(...)`: its rollout, how many samples it has asked for, and the usage reported so far.
+
+    `answers` holds what the host has answered before DSPy comes to ask for it, or the error instead.
+    """
 
     rollout_id: int | None
     samples: int = 0
     usage: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    answers: list[Any] = field(default_factory=list[Any])
 
     def next_sample(self) -> int:
         """Return the number of one more sample, from 0. DSPy asks for `n` completions one after the other."""
         number = self.samples
         self.samples += 1
         return number
+
+    def take_answer(self) -> Any:
+        """Return the answer that is there, once. Raises it when it is an error."""
+        answer = self.answers.pop()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 _current: Final[ContextVar[LMCall | None]] = ContextVar("dspash_lm_call", default=None)
@@ -41,6 +53,14 @@ _current: Final[ContextVar[LMCall | None]] = ContextVar("dspash_lm_call", defaul
 def current_lm_call() -> LMCall | None:
     """Return the LM call that this code runs inside, if any."""
     return _current.get()
+
+
+class AsksHost:
+    """What an engine is that takes requests as they travel, beside those of DSPy's."""
+
+    def ask(self, request: dict[str, Any]) -> Any:
+        """Send an lm15 Request; what is answered, an lm15 Response if all is well. Raises LM15Error."""
+        raise NotImplementedError
 
 
 class NotedLM(dspy.LM):
@@ -58,9 +78,27 @@ class NotedLM(dspy.LM):
     def __call__(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
         with self._noting(messages or prompt, options) as noting, step(SpanKind.LM, self.model) as noted:
             noting.begin(noted)
-            noting.outputs = super().__call__(prompt, messages=messages, **options)
+            noting.outputs = self._complete(prompt, messages, options, noting.call)
             noting.end(noted)
         return noting.outputs
+
+    def _complete(self, prompt: Any, messages: Any, options: dict[str, Any], call: LMCall) -> Any:
+        """Have a plain chat answered at once; all else, and what is answered with more than a text, is for DSPy."""
+        request = write_plain_request(self, messages, options) if prompt is None else None
+        if request is not None and isinstance(self._engine_spec, AsksHost):
+            try:
+                answer = self._engine_spec.ask(request)
+            except Exception as error:  # noqa: BLE001 - DSPy knows what to call it
+                call.answers.append(error)
+            else:
+                plain = read_plain_answer(answer)
+                if plain is not None:
+                    call.usage.append(plain.counts)
+                    if dspy.settings.usage_tracker:
+                        dspy.settings.usage_tracker.add_usage(self.model, plain.usage)
+                    return [plain.text]
+                call.answers.append(answer)
+        return super().__call__(prompt, messages=messages, **options)
 
     async def acall(self, prompt: Any = None, *, messages: Any = None, **options: Any) -> Any:
         with self._noting(messages or prompt, options) as noting, step(SpanKind.LM, self.model) as noted:
@@ -77,7 +115,7 @@ class NotedLM(dspy.LM):
 class _Noting:
     """One call of a model from beginning to end: what runs inside finds it, and `notes` hear of it afterwards."""
 
-    __slots__ = ("_asked", "_call", "_model", "_notes", "_options", "_token", "outputs")
+    __slots__ = ("_asked", "_model", "_notes", "_options", "_token", "call", "outputs")
 
     def __init__(
         self, model: str, asked: Any, call: LMCall, options: Mapping[str, Any], notes: History
@@ -85,13 +123,13 @@ class _Noting:
         self.outputs: Any = None
         self._model = model
         self._asked = asked
-        self._call = call
+        self.call = call
         self._options = options
         self._notes = notes
         self._token: Token[LMCall | None] | None = None
 
     def __enter__(self) -> Self:
-        self._token = _current.set(self._call)
+        self._token = _current.set(self.call)
         return self
 
     def __exit__(
@@ -108,22 +146,22 @@ class _Noting:
             model=self._model,
             asked=self._asked,
             options=self._options,
-            rollout_id=self._call.rollout_id,
+            rollout_id=self.call.rollout_id,
             outputs=self.outputs,
-            usage=self._call.usage,
+            usage=self.call.usage,
             error=error,
         )
 
     def begin(self, noted: Step | None) -> None:
         """Note what the model is asked, where the call is traced."""
         if noted is not None:
-            options = {**self._options, "rollout_id": self._call.rollout_id}
+            options = {**self._options, "rollout_id": self.call.rollout_id}
             noted.add(prompt=self._asked, options=shown_options(options) or None)
 
     def end(self, noted: Step | None) -> None:
         """Note what it has answered."""
         if noted is not None:
-            _add_answer(noted, self.outputs, self._call.usage)
+            _add_answer(noted, self.outputs, self.call.usage)
 
 
 def _add_answer(noted: Step, outputs: Any, usage: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from dspy import lm15
 from dspy._vendor.lm15.serde import response_from_dict
 
 from dspash_worker.history import History
-from dspash_worker.lm_calls import NotedLM
+from dspash_worker.lm_calls import AsksHost, NotedLM
 from dspash_worker.runtime import set_up
 from dspash_worker.versions import find_versions
 
@@ -47,14 +47,21 @@ class _Parrot:
     supported_params: frozenset[str] = frozenset()
 
     def complete(self, _request: lm15.Request) -> lm15.Response:
+        return response_from_dict(self.answer())
+
+    def answer(self) -> dict[str, Any]:
+        """What it says, as it travels."""
         spoken = {"role": "assistant", "parts": [{"type": "text", "text": self.text}]}
         usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-        return response_from_dict(
-            {"model": self.model, "message": spoken, "finish_reason": "stop", "usage": usage}
-        )
+        return {"model": self.model, "message": spoken, "finish_reason": "stop", "usage": usage}
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class _QuickParrot(_Parrot, AsksHost):
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.answer()
 
 
 class _AsyncParrot(_Parrot):
@@ -64,7 +71,11 @@ class _AsyncParrot(_Parrot):
 
 def parrot_lm(text: str) -> dspy.LM:
     """Return a model that says `text` and nothing else, and needs no host."""
-    engine, async_engine = _Parrot(text), _AsyncParrot(text)
+    return _lm_of(_QuickParrot(text))
+
+
+def _lm_of(engine: _Parrot) -> dspy.LM:
+    async_engine = _AsyncParrot(engine.text)
     return NotedLM(
         "parrot", notes=History(), engine=engine, async_engine=async_engine, num_retries=0, cache=False
     )
@@ -80,6 +91,7 @@ def warm() -> None:
     find_versions()
     predict: Any = dspy.Predict("question -> answer")
     for adapter, text in _ANSWERS.items():
-        with dspy.context(lm=parrot_lm(text), adapter=adapter(), disable_history=True, trace=[]):
-            predict(question="warm?")
-            asyncio.run(predict.acall(question="warm?"))
+        with dspy.context(adapter=adapter(), disable_history=True, trace=[]):
+            for engine in (_Parrot(text), _QuickParrot(text)):
+                predict(question="warm?", lm=_lm_of(engine))
+            asyncio.run(predict.acall(question="warm?", lm=_lm_of(_Parrot(text))))
