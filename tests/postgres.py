@@ -8,13 +8,13 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from tests.held_folder import held_folder
 from tests.leaks import wait_until
 
 __all__ = ["Cluster", "find_postgres", "running_cluster"]
@@ -102,12 +102,11 @@ class Cluster:
 @contextlib.contextmanager
 def running_cluster(programs: Path) -> Generator[Cluster, None, None]:
     """Make a cluster in a temporary folder, and start it; its default order of texts is that of a language."""
-    folder = Path(tempfile.mkdtemp(prefix="dspash-postgres-"))
-    owner = pwd.getpwuid(os.geteuid())
-    if os.geteuid() == 0:
-        owner = _ordinary_owner()  # PostgreSQL refuses to run as root
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    try:
+    with held_folder("dspash-postgres-") as folder:
+        owner = pwd.getpwuid(os.geteuid())
+        if os.geteuid() == 0:
+            owner = _ordinary_owner()  # PostgreSQL refuses to run as root
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
         data = folder / "data"
         initdb = [
             *(str(programs / "initdb"), "--pgdata", str(data), "--username", "dspash", "--encoding", "UTF8"),
@@ -130,8 +129,6 @@ def running_cluster(programs: Path) -> Generator[Cluster, None, None]:
             cluster = Cluster(folder, "dspash")
             wait_until(cluster.is_ready, "PostgreSQL to take connections", bound_s=START_S)
             yield cluster
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
