@@ -62,7 +62,7 @@ class Reader:
         self._expects_requests = expects_requests
         self._now = now
         self._reading = threading.Lock()  # held by the one thread that takes messages in
-        self._spinning = Spinning()
+        self._spinning = Spinning(SPIN_S)
         self._arrival = self._poller()  # for the thread that reads: no poller may be used by two at once
 
     def __repr__(self) -> str:
@@ -130,15 +130,14 @@ class Reader:
 
     def _look_again(self, is_over: Callable[[], object]) -> bool:
         """Look for what comes next instead of sleeping, where that has paid lately; whether something came."""
-        if self.end is not None or not self._spinning.is_due():
+        spinning = self._spinning
+        if self.end is not None or not spinning.begin(self._now()):
             return False
-        found = False
-        looked_at = self._now()
-        until = looked_at + SPIN_S
-        while not (found := self._take_in()) and looked_at < until and not is_over():
+        while not (found := self._take_in()) and not is_over():
             os.sched_yield()
-            looked_at = self._now()
-        self._spinning.tell(paid_off=found)
+            if not spinning.goes_on(self._now()):
+                break
+        spinning.end(paid_off=found)
         return found
 
     def _take_in(self) -> bool:

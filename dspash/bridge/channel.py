@@ -45,7 +45,7 @@ class Channel:
         self._pump = pump
         self._on_backlog = on_backlog
         self._outbox = Outbox()
-        self._spinning = Spinning()
+        self._spinning = Spinning(SPIN_S)
         # Taken by itself, never through its condition: the latter enters and leaves in Python code, where Ctrl-C can
         # strike between the lock and the block, and the lock would stay taken for ever.
         self._lock = threading.Lock()
@@ -127,12 +127,14 @@ class Channel:
 
     def await_data(self, *, look: bool) -> bytes | None:
         """What has arrived or arrives within ARRIVAL_S; otherwise as read. `look` again and again before sleeping?"""
-        if not look or not self._spinning.is_due():
+        spinning = self._spinning
+        if not look or not spinning.begin(time.perf_counter()):
             return self._receive(0)
-        until = time.perf_counter() + SPIN_S
-        while (data := self._receive(socket.MSG_DONTWAIT)) is None and time.perf_counter() < until:
+        while (data := self._receive(socket.MSG_DONTWAIT)) is None:
             os.sched_yield()
-        self._spinning.tell(paid_off=data is not None)
+            if not spinning.goes_on(time.perf_counter()):
+                break
+        spinning.end(paid_off=data is not None)
         return self._receive(0) if data is None else data
 
     def end_writing(self) -> None:

@@ -51,7 +51,7 @@ class Link:
         self.printed = printed
         self._process = process
         self._sock = sock
-        self._spinning = Spinning()
+        self._spinning = Spinning(SPIN_S)
         self._reading = ReadingBudget(frame_bytes=max_frame)
         self._arrived: deque[Received] = deque()
         self._writes = threading.Lock()
@@ -85,7 +85,7 @@ class Link:
         too much.
         """
         while not self._arrived:
-            data = self._look_again() if self._spinning.is_due() else None
+            data = self._look_again() if self._spinning.begin(time.perf_counter()) else None
             self._take(self._wait(until) if data is None else data)
         return self._arrived.popleft()
 
@@ -121,10 +121,11 @@ class Link:
             return b""
 
     def _look_again(self) -> bytes | None:
-        end = time.perf_counter() + SPIN_S
-        while (data := self._read()) is None and time.perf_counter() < end:
+        while (data := self._read()) is None:
             os.sched_yield()
-        self._spinning.tell(paid_off=data is not None)
+            if not self._spinning.goes_on(time.perf_counter()):
+                break
+        self._spinning.end(paid_off=data is not None)
         return data
 
     def _wait(self, until: float) -> bytes:

@@ -29,7 +29,7 @@ class Line:
         os.set_blocking(self._reading, False)
         os.set_blocking(self._writing, False)
         self._arrived: deque[Received] = deque()
-        self._spinning = Spinning()
+        self._spinning = Spinning(SPIN_S)
         self._writes = threading.Lock()
 
     def __repr__(self) -> str:
@@ -60,9 +60,9 @@ class Line:
         return self._arrived.popleft()
 
     def _read(self) -> bytes:
-        if self._spinning.is_due():
+        if self._spinning.begin(time.perf_counter()):
             data = self._look_again()
-            self._spinning.tell(paid_off=data is not None)
+            self._spinning.end(paid_off=data is not None)
             if data is not None:
                 return data
         while True:
@@ -73,14 +73,13 @@ class Line:
                 continue
 
     def _look_again(self) -> bytes | None:
-        until = time.perf_counter() + SPIN_S
         while True:
             try:
                 return os.read(self._reading, READ_BYTES)
             except BlockingIOError:
-                if time.perf_counter() >= until:
-                    return None
                 os.sched_yield()
+                if not self._spinning.goes_on(time.perf_counter()):
+                    return None
 
     def disown(self) -> None:
         """Have no pipe any more: a forked child of the code that runs here is not the worker, and must not speak for it."""
