@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from dspash.bridge.call import Call
     from dspash.bridge.worker import Worker
 
-__all__ = ["Ask", "current_ask"]
+__all__ = ["MODEL_CALLS", "Ask", "current_ask"]
 
 ORPHAN_S: Final = 600.0  # for a request that belongs to no call and says no time of its own
 
-_OF_MODELS: Final = frozenset(
+MODEL_CALLS: Final = frozenset(
     map(str, (ReverseCommand.LM_COMPLETE, ReverseCommand.LM_STREAM, ReverseCommand.LM_EMBED))
 )
-"""What calls a model."""
+"""What calls a model, which may cost something."""
 
 _current: Final[contextvars.ContextVar[Ask | None]] = contextvars.ContextVar("dspash_ask", default=None)
 
@@ -80,7 +80,7 @@ class Ask:
     def begin(self) -> None:
         """Count it for its call. It has just arrived."""
         if self.call is not None:
-            if self.command in _OF_MODELS:
+            if self.command in MODEL_CALLS:
                 self._is_lm_wait = True
                 self.call.account.lm_asked()
             elif self.command == ReverseCommand.TOOL_CALL:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from dspash.bridge.ask import Ask
-from dspash.bridge.lm_request import check_lm_request
+from dspash.bridge.lm_request import check_embedding, check_lm_request
 from dspash_protocol import FaultError, FaultKind, ReverseCommand
 
 __all__ = ["AskRefusedError", "Grants"]
@@ -53,7 +53,11 @@ class Grants:
                 _require_map(ask.args.get("example"), "$.example")
                 _require_map(ask.args.get("prediction"), "$.prediction")
             case ReverseCommand.LM_COMPLETE | ReverseCommand.LM_STREAM:
-                ask.args = self._admit_model(ask.args)
+                ask.args = self._admit_request(ask.args)
+            case ReverseCommand.LM_EMBED:
+                ask.args = self._admit_inputs(ask.args)
+            case ReverseCommand.LM_CAPABILITIES:
+                ask.args = {**ask.args, "model": self._admit_model(ask.args.get("model"))}
             case command if command in _OF_INTERPRETERS and self.interpreters:
                 return
             case _:
@@ -66,15 +70,24 @@ class Grants:
         if name not in granted:
             raise AskRefusedError(FaultKind.NOT_FOUND, f"{what} that this call was not granted")
 
-    def _admit_model(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        request = _require_map(args.get("request"), "$.request")
-        meta = _require_map(args.get("meta", {}), "$.meta")
-        alias = request.get("model", _ANY)
+    def _admit_model(self, alias: Any) -> str:
         named = self.default_model if alias == _ANY and _ANY not in self.models else alias
         model = self.models.get(named) if isinstance(named, str) else None
         if model is None:
             what = "a model that this call was not granted"
             raise AskRefusedError(FaultKind.LM_ERROR, what, code="unsupported_model")
+        return model
+
+    def _admit_inputs(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        model = self._admit_model(args.get("model"))
+        if (problem := check_embedding(args)) is not None:
+            raise AskRefusedError(FaultKind.INVALID_INPUT, problem.what, path=problem.path)
+        return {**args, "model": model}
+
+    def _admit_request(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        request = _require_map(args.get("request"), "$.request")
+        meta = _require_map(args.get("meta", {}), "$.meta")
+        model = self._admit_model(request.get("model", _ANY))
         if (problem := check_lm_request(request)) is not None:
             raise AskRefusedError(FaultKind.INVALID_INPUT, problem.what, path=problem.path)
         told: dict[str, Any] = {"model": model}

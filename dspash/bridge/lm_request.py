@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-__all__ = ["Unfit", "check_lm_request"]
+__all__ = ["Unfit", "check_embedding", "check_lm_request"]
 
 _KEYS: Final = frozenset({"model", "messages", "system", "tools", "config"})
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool"})
@@ -31,12 +31,14 @@ _CONFIG: Final = frozenset(
 """Not among them: `extensions`, passed to providers as they are; `store`, `service_tier` and `user_id`, which are the
 host's to decide."""
 
+_OF_EMBEDDINGS: Final = frozenset({"dimensions", "input_type", "encoding_format", "truncate"})
 _PARTS: Final = frozenset(
     "text thinking refusal citation image audio video document binary tool_call tool_result data".split()
 )
 _INLINE: Final = "data:"
 MOST_MESSAGES: Final = 2_000
 MOST_TOOLS: Final = 256
+MOST_INPUTS: Final = 4_096
 LONGEST_MODEL: Final = 200
 
 
@@ -56,6 +58,19 @@ def check_lm_request(request: Mapping[str, Any]) -> Unfit | None:
     through its model.
     """
     return next(_problems(request), None)
+
+
+def check_embedding(args: Mapping[str, Any]) -> Unfit | None:
+    """What keeps `args`, those of `lm.embed`, from being passed on; None when nothing does."""
+    inputs = args.get("inputs")
+    if not isinstance(inputs, list) or len(cast("list[Any]", inputs)) > MOST_INPUTS:
+        return Unfit("inputs that are no list, or too many", "$.inputs")
+    if not all(isinstance(text, str) for text in cast("list[Any]", inputs)):
+        return Unfit("an input that is no text", "$.inputs")
+    options = args.get("options", {})
+    if not isinstance(options, dict):
+        return Unfit("options that are no map", "$.options")
+    return next(_unknown(cast("dict[str, Any]", options), _OF_EMBEDDINGS, "$.options"), None)
 
 
 def _problems(request: Mapping[str, Any]) -> Iterator[Unfit]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from dspash.bridge.ask import MODEL_CALLS
 from dspash.bridge.call import Call, Measured
 from dspash.bridge.evidence import overrun_behind
 from dspash.bridge.gauge import Gauge
@@ -94,7 +95,7 @@ class Stay:
             if allowed is not None and used > allowed:
                 self.overran(Overrun(limit, used, allowed))
                 raise AskRefusedError(FaultKind.CANCELLED, f"more than its {limit}")
-        is_lm = ask.command in (ReverseCommand.LM_COMPLETE, ReverseCommand.LM_STREAM)
+        is_lm = ask.command in MODEL_CALLS
         if is_lm and limits.lm_tokens is not None and account.lm_tokens > limits.lm_tokens:
             self.overran(Overrun(Limit.LM_TOKENS, account.lm_tokens, limits.lm_tokens))
             raise AskRefusedError(FaultKind.CANCELLED, f"more than its {Limit.LM_TOKENS}")

@@ -29,7 +29,14 @@ from tests.bridge.disposable_sandbox import LM_REQUEST, Sandbox, error_of
         ("lm.complete", {"request": {**LM_REQUEST, "api_key": "x"}}, "invalid_input"),
         ("lm.complete", {"request": {"messages": "hi"}}, "invalid_input"),
         ("lm.complete", {"request": LM_REQUEST, "meta": {"rollout_id": "x"}}, "invalid_input"),
-        ("lm.embed", {"texts": ["a"]}, "unknown_command"),
+        ("lm.embed", {"model": "expensive", "inputs": ["a"]}, "lm_error"),
+        ("lm.embed", {"model": "m", "texts": ["a"]}, "invalid_input"),
+        ("lm.embed", {"model": "m", "inputs": ["a", 7]}, "invalid_input"),
+        ("lm.embed", {"model": "m", "inputs": ["a"] * 5000}, "invalid_input"),
+        ("lm.embed", {"model": "m", "inputs": ["a"], "options": "all"}, "invalid_input"),
+        ("lm.embed", {"model": "m", "inputs": ["a"], "options": {"api_key": "x"}}, "invalid_input"),
+        ("lm.capabilities", {"model": "expensive"}, "lm_error"),
+        ("lm.capabilities", {}, "lm_error"),
         ("shell", {}, "unknown_command"),
     ],
 )
@@ -58,6 +65,23 @@ def test_an_alias_reaches_the_model_it_stands_for(open_bridge: OpenBridge) -> No
     }
     sandbox.call("fake.ask_for", {"command": "lm.complete", "args": asked}, grants=grants)
     assert seen == [("offline/small", {"model": "offline/small", "rollout_id": 3})]
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        ("lm.embed", {"model": "fast", "inputs": ["a"], "options": {"dimensions": 8}}),
+        ("lm.capabilities", {"model": "default"}),
+    ],
+)
+def test_whatever_is_asked_of_a_model_reaches_the_one_it_stands_for(
+    open_bridge: OpenBridge, command: str, args: Mapping[str, Any]
+) -> None:
+    seen: list[Mapping[str, Any]] = []
+    sandbox = Sandbox(open_bridge, handlers={ReverseCommand(command): lambda ask: seen.append(ask.args)})
+    grants = Grants(models={"fast": "offline/small"}, default_model="fast")
+    sandbox.call("fake.ask_for", {"command": command, "args": args}, grants=grants)
+    assert [{**asked, "call": 0} for asked in seen] == [{**args, "model": "offline/small", "call": 0}]
 
 
 def test_an_ask_in_the_name_of_another_call_ends_its_worker(sandbox: Sandbox) -> None:
