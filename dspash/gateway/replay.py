@@ -46,7 +46,7 @@ def _delta(part: JsonMap) -> JsonMap:
         case "text" | "thinking" as kind:
             return {"type": kind, "text": part.get("text", "")}
         case "tool_call":
-            given = json.dumps(part.get("input", {}), ensure_ascii=False)
+            given = json.dumps(part.get("input", {}))
             return {"type": "tool_call", "id": part.get("id"), "name": part.get("name"), "input": given}
         case "image" | "audio" as kind:
             media = {name: part.get(name) for name in ("data", "url", "file_id", "media_type")}

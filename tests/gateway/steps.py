@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from dspash.gateway import (
     Answer,
@@ -32,6 +32,7 @@ __all__ = [
     "MemoryCacheStore",
     "MemoryJournal",
     "MemoryLedger",
+    "Said",
     "ScriptedModel",
     "VirtualTimeLoop",
     "asked",
@@ -125,16 +126,17 @@ def asked(
     return RoutedCall(call, target, fallbacks, key_of(call, target))
 
 
+Said: TypeAlias = JsonMap | GatewayError | float | Callable[[RoutedCall], Awaitable[JsonMap]]
+
+
 class ScriptedModel:
     """Stands for everything behind a step. Each call takes the next thing from the script; the last one is kept.
 
     Things are responses, errors, seconds to wait before the next thing, and functions of the call.
     """
 
-    def __init__(
-        self, *script: JsonMap | GatewayError | float | Callable[[RoutedCall], Awaitable[JsonMap]]
-    ) -> None:
-        self._script = list(script or (response(),))
+    def __init__(self, *script: Said) -> None:
+        self.script = list(script or (response(),))
         self.calls: list[RoutedCall] = []
         self.open = 0
         self.most_open = 0
@@ -162,7 +164,7 @@ class ScriptedModel:
         self.most_open = max(self.most_open, self.open)
         try:
             while True:
-                thing = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+                thing = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 if isinstance(thing, float | int):
                     await asyncio.sleep(thing)
                 elif isinstance(thing, GatewayError):
