@@ -8,17 +8,18 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Self, TypeVar, Unpack
 
-from dspash.app.answers import read_prediction, read_token
-from dspash.app.assembly import OFFLINE, assemble
+from dspash.app.answers import read_prediction, read_streamed
+from dspash.app.assembly import assemble
 from dspash.app.call_group import CallGroup
 from dspash.app.collections import Collections
 from dspash.app.evaluation import Evaluation, OnProgress
 from dspash.app.jobs import JOB_TIMEOUT_S, Examples, JobTerms, cancellable, optimizer_settings, read_examples
 from dspash.app.kept_jobs import KeptJobs
+from dspash.app.lm_choice import LMChoice
 from dspash.app.metrics import Metric
 from dspash.app.plan import Plan, Tools
 from dspash.app.records import Keeping
-from dspash.app.runnable import Module, Program, Runnable, Token
+from dspash.app.runnable import Module, Program, Runnable, StatusMessage, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
 from dspash.bridge import BridgeOptions, BridgeStatus
@@ -27,7 +28,7 @@ from dspash.resources.runtime import Runtime
 from dspash.sandbox import Limits, Tier
 from dspash_protocol import Command, EventKind
 
-__all__ = ["CALL_TIMEOUT_S", "OFFLINE", "App"]
+__all__ = ["CALL_TIMEOUT_S", "App"]
 
 CALL_TIMEOUT_S: Final = 120.0
 
@@ -42,14 +43,15 @@ class App(Collections):
 
     What it makes and does is kept: `app.programs`, `app.runs` … are collections of records; see Collections.
     `app.metrics` tells how often and how well something ran; see Monitoring. `app.register_metric(name, function)` offers
-    a function of this process as a metric by name; see HostMetrics.
+    a function of this process as a metric by name; see HostMetrics. `app.lm` asks models, and tells what their calls have
+    come to; see LanguageModels.
     """
 
     def __init__(
         self,
         options: BridgeOptions,
         *,
-        lm: str = OFFLINE,
+        lm: LMChoice | None = None,
         timeout_s: float = CALL_TIMEOUT_S,
         sandbox: Tier = Tier.STRICT,
         limits: Limits | None = None,
@@ -58,7 +60,7 @@ class App(Collections):
         parts = assemble(
             self,
             options,
-            lm=lm,
+            lm=lm or LMChoice(),
             timeout_s=timeout_s,
             sandbox=sandbox,
             limits=limits or Limits(),
@@ -66,6 +68,7 @@ class App(Collections):
         )
         self._parts = parts
         self.gateway = parts.gateway
+        self.lm = parts.lm
         self._bridge = parts.bridge
         self._planner = parts.planner
         self._sandboxing = parts.sandboxing
@@ -76,6 +79,7 @@ class App(Collections):
         self._recorder = parts.recorder
         self._loader = parts.loader
         self._subjects = parts.subjects
+        self._payers = parts.payers
         self.metrics = parts.monitoring.metrics
         self.register_metric = parts.metrics.register
         self.runtime: Runtime = parts.runtime
@@ -244,8 +248,7 @@ class App(Collections):
     ) -> Prediction:
         """Run once and wait. `inputs` has exactly the signature's input fields. Raises a DspashError."""
         command, args = runnable.request(inputs)
-        subject = partial(self._subjects.of, runnable)
-        call = self._caller.submit(command, args, timeout_s=timeout_s, owner=runnable.id, subject=subject)
+        call = self._caller.submit(command, args, timeout_s=timeout_s, **self._behind(runnable))
         return read_prediction(call, call.wait())
 
     async def arun(
@@ -253,10 +256,7 @@ class App(Collections):
     ) -> Prediction:
         """The same, awaited. Cancelling the task cancels the call."""
         command, args = runnable.request(inputs)
-        subject = partial(self._subjects.of, runnable)
-        call = await self._caller.begin(
-            command, args, timeout_s=timeout_s, owner=runnable.id, subject=subject
-        )
+        call = await self._caller.begin(command, args, timeout_s=timeout_s, **self._behind(runnable))
         return read_prediction(call, await asyncio.wrap_future(call.future))
 
     def stream(
@@ -266,21 +266,23 @@ class App(Collections):
         *,
         timeout_s: float | None = None,
         wait: bool = True,
-    ) -> Stream[Token | Prediction]:
-        """Run once; the stream yields a Token for every piece of output, and the Prediction at the end.
+    ) -> Stream[Token | StatusMessage | Prediction]:
+        """Run once; the stream yields a Token for every piece of output and a StatusMessage for what the program says it
+        is doing, and the Prediction at the end.
 
         It can be iterated with `for` or `async for`. `wait=False`: raise OverloadedError when the queue is full.
         """
         command, args = runnable.request(inputs)
-        stream: Stream[Token | Prediction] = Stream(EventKind.ITEM, read_token, read_prediction)
+        stream: Stream[Token | StatusMessage | Prediction] = Stream(
+            EventKind.ITEM, read_streamed, read_prediction
+        )
         call = self._caller.submit(
             command,
             {**args, "stream": True},
             timeout_s=timeout_s,
-            owner=runnable.id,
             on_event=stream.take,
-            subject=partial(self._subjects.of, runnable),
             wait=wait,
+            **self._behind(runnable),
         )
         return stream.follow(call)
 
@@ -382,6 +384,14 @@ class App(Collections):
             ).wait()
             self._sandboxing.keep(runnable)
         return runnable
+
+    def _behind(self, runnable: Runnable) -> dict[str, Any]:
+        """What a call of `runnable` is told of it."""
+        return {
+            "owner": runnable.id,
+            "subject": partial(self._subjects.of, runnable),
+            "payer": self._payers.of(runnable),
+        }
 
     def _define(self, plan: Plan[R]) -> R:
         runnable = self.define(plan)

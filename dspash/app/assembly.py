@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from dspash.app.builder import Builder
 from dspash.app.caller import Caller
 from dspash.app.jobs import Jobs
+from dspash.app.language_models import LanguageModels
+from dspash.app.lm_choice import LMChoice
+from dspash.app.lm_parts import LMParts, assemble_gateway
 from dspash.app.loader import Loader
 from dspash.app.metrics import HostMetrics, StoredMetrics
 from dspash.app.models import Models
 from dspash.app.monitoring import Monitoring
+from dspash.app.payers import Payers
 from dspash.app.plan import Planner
 from dspash.app.records import Keeping, Records
 from dspash.app.registrar import Registrar
-from dspash.app.runtime import AppRuntime
+from dspash.app.runtime import AppRuntime, RuntimeOnDemand
 from dspash.app.sandbox_choice import SandboxDefaults
 from dspash.app.sandboxing import Sandboxing
 from dspash.app.subjects import Subjects
@@ -24,7 +28,6 @@ from dspash.app.tidying import tidy
 from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge, BridgeOptions
 from dspash.gateway import Gateway
-from dspash.gateway.offline import OfflineModel
 from dspash.interpreter.foundry import shared_foundry
 from dspash.interpreter.lent import LentInterpreters
 from dspash.resources.recording.recorder import Recorder
@@ -34,9 +37,7 @@ from dspash_protocol import Command, ReverseCommand
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["OFFLINE", "Parts", "assemble"]
-
-OFFLINE: Final = "offline"
+__all__ = ["Parts", "assemble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Parts:
     """What an app is made of. The bridge runs already; whoever has the parts closes them."""
 
     gateway: Gateway
+    lm_parts: LMParts
+    lm: LanguageModels
+    payers: Payers
     interpreters: LentInterpreters
     bridge: Bridge
     planner: Planner
@@ -63,6 +67,7 @@ class Parts:
     def close(self) -> None:
         """End what runs; then write what is still to be kept, and close the database. Idempotent and bounded."""
         self.bridge.close()
+        self.lm_parts.close()
         self.interpreters.end_all()
         if self.recorder is not None:
             self.recorder.close()
@@ -74,7 +79,7 @@ def assemble(
     app: App,
     options: BridgeOptions,
     *,
-    lm: str,
+    lm: LMChoice,
     timeout_s: float,
     sandbox: Tier,
     limits: Limits,
@@ -82,49 +87,64 @@ def assemble(
 ) -> Parts:
     """Make the parts of `app`. Raises UnsupportedModelError for a model that nobody serves, and what Bridge raises."""
     toolbox, metrics = Toolbox(), HostMetrics()
-    gateway = Gateway({OFFLINE: OfflineModel()}, default=lm)
+    later = RuntimeOnDemand(lambda: app)  # the gateway has to do with the records before anything can be run
+    records = Records(keeping, later)
+    recorder = Recorder(records.scene, tidy=tidy) if records.are_kept else None
+    lm_parts = assemble_gateway(lm, records, recorder)
+    gateway, payers = lm_parts.gateway, Payers(keeping.tenant)
 
     def capabilities(model: str) -> Mapping[str, Any]:
         return gateway.capabilities(model).to_map()
 
-    defaults = SandboxDefaults(tier=sandbox, limits=limits, lm=lm, capabilities=capabilities)
-    configure = {"lm": {"model": lm, "capabilities": capabilities(lm)}}
-    models = Models(gateway)
+    defaults = SandboxDefaults(tier=sandbox, limits=limits, lm=lm.model, capabilities=capabilities)
+    configure = {"lm": {"model": lm.model, "capabilities": capabilities(lm.model)}}
+    models = Models(gateway, payer=payers.host, cache=lm.cache)
     interpreters = LentInterpreters(shared_foundry, tier=sandbox, limits=limits, serve_tool=toolbox.serve)
     bridge = Bridge(
         options,
         {
             **interpreters.handlers,
-            ReverseCommand.LM_COMPLETE: models.complete,
-            ReverseCommand.LM_STREAM: models.stream,
+            **models.handlers,
             ReverseCommand.TOOL_CALL: toolbox.serve,
             ReverseCommand.METRIC_CALL: metrics.serve,
         },
-        manners={ReverseCommand.LM_COMPLETE: models.manner},
+        manners=models.manners,
     )
     bridge.definitions.append(Command.CONFIGURE, configure)
     sandboxing = Sandboxing(
-        bridge, toolbox, python=options.python, lm=lm, configure=configure, max_frame=options.max_frame
+        bridge, toolbox, python=options.python, lm=lm.model, configure=configure, max_frame=options.max_frame
     )
     caller = Caller(bridge, sandboxing, timeout_s=timeout_s)
     jobs = Jobs(
         caller,
         metrics,
         sandboxing,
+        payers,
         among=options.workers * options.concurrency,
         sandboxes=options.sandboxes,
     )
     planner = Planner(app, toolbox, metrics, defaults)
     builder = Builder(app, planner, toolbox)
-    runtime = AppRuntime(app, builder, planner, jobs, metrics)
-    records = Records(keeping, runtime)
+    runtime = AppRuntime(app, builder, planner, jobs, metrics, start_run=gateway.start_run)
+    later.adopt(runtime)
     metrics.stored = StoredMetrics(records)
     registrar = Registrar(records, runtime, defaults)
     subjects = Subjects(records, registrar)
-    recorder = Recorder(records.scene, tidy=tidy) if keeping.traces and records.are_kept else None
-    caller.recorder = recorder
+    if keeping.traces:
+        caller.recorder = recorder
     return Parts(
         gateway=gateway,
+        lm_parts=lm_parts,
+        lm=LanguageModels(
+            gateway,
+            records,
+            recorder,
+            prices=lm_parts.prices,
+            payer=payers.host,
+            cache=lm.cache,
+            timeout_s=timeout_s,
+        ),
+        payers=payers,
         interpreters=interpreters,
         bridge=bridge,
         planner=planner,

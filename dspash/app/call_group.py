@@ -10,9 +10,10 @@ __all__ = ["CallGroup"]
 
 
 class CallGroup:
-    """Calls that stand or fall together. Thread-safe."""
+    """Calls that stand or fall together. Thread-safe. `run` is the id of the run that they are, where that is kept."""
 
     def __init__(self) -> None:
+        self.run: str | None = None
         self._calls: list[Call] = []
         self._cancelled_for: str | None = None
         self._lock = threading.Lock()

@@ -15,6 +15,7 @@ from dspash.supervision.validation import require_period
 from dspash_protocol import Command, Event
 
 if TYPE_CHECKING:
+    from dspash.gateway.lm_call import Payer
     from dspash.resources.recording import Recorder
     from dspash.resources.tracing import Subject
 
@@ -67,11 +68,12 @@ class Caller:
         on_event: Callable[[Event], None] | None = None,
         sandbox: Sandboxed | None = None,
         subject: Callable[[], Subject] | None = None,
+        payer: Payer | None = None,
         wait: bool = True,
     ) -> Call:
         """Make a call; without `sandbox` it runs where what it names is kept. See Bridge.submit.
 
-        `subject` tells, later, what is known of what it runs.
+        `subject` tells, later, what is known of what it runs; `payer` is on whose account its LM calls are made.
         """
         command = str(command)  # an error that names it shows its text, not the member of an enumeration
         if sandbox is None and command in _ROUTED:
@@ -83,12 +85,12 @@ class Caller:
             trace = CallTrace(self.recorder, args, on_event, subject)
             args, on_event = {**args, "trace": True}, trace.take
         options = self._options
-        if not (
-            timeout_s is None and sticky is None and owner is None and on_event is None and sandbox is None
-        ):
+        if any(given is not None for given in (timeout_s, sticky, owner, on_event, sandbox, payer)):
             limit_s = options.timeout_s if timeout_s is None else timeout_s
             require_period("timeout_s", limit_s)
-            options = CallOptions(limit_s, sticky=sticky, owner=owner, on_event=on_event, sandbox=sandbox)
+            options = CallOptions(
+                limit_s, sticky=sticky, owner=owner, on_event=on_event, sandbox=sandbox, payer=payer
+            )
         call = self._bridge.submit(command, args, options, wait=wait)
         if trace is not None:
             trace.follow(call)

@@ -14,6 +14,8 @@ __all__ = ["SHORT", "Collections"]
 SHORT: Final = {"stored_metrics": "metrics", "runs": "optimization_runs", "versions": "program_versions"}
 """Names that people say, and the tables that they mean; `app.metrics` tells how something ran."""
 
+_RECORDED: Final = frozenset({"traces", "lm_requests", "cache_entries"})
+
 
 class Collections:
     """`app.programs`, `app.modules` and so on: one Collection for each table of the domain.
@@ -37,6 +39,6 @@ class Collections:
             known = ", ".join([*tables, *SHORT])
             raise AttributeError(f"an app has no {name!r}; its collections are {known}", name=name, obj=self)
         self._registrar.settle()
-        if table == "traces" and self._recorder is not None:
+        if table in _RECORDED and self._recorder is not None:
             self._recorder.flush()
         return self._records.collection(table)

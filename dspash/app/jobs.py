@@ -12,6 +12,7 @@ from dspash.app.caller import Caller
 from dspash.app.evaluation import CHUNK_MOST, Evaluation, OnProgress, evaluate_in_chunks
 from dspash.app.job_limits import RUNS_AN_EXAMPLE
 from dspash.app.metrics import HostMetrics, Metric
+from dspash.app.payers import Payers
 from dspash.app.runnable import Runnable
 from dspash.app.sandboxing import Sandboxing
 from dspash.app.stream import Stream
@@ -53,9 +54,17 @@ class Jobs:
     """Makes the calls of a job and gathers their answers. `among` of them run side by side, `sandboxes` in sandboxes."""
 
     def __init__(
-        self, caller: Caller, metrics: HostMetrics, sandboxing: Sandboxing, *, among: int, sandboxes: int
+        self,
+        caller: Caller,
+        metrics: HostMetrics,
+        sandboxing: Sandboxing,
+        payers: Payers,
+        *,
+        among: int,
+        sandboxes: int,
     ) -> None:
         self._submit = caller.submit
+        self._payers = payers
         self._metrics = metrics
         self._sandboxing = sandboxing
         self._among = among
@@ -76,11 +85,17 @@ class Jobs:
                 runnable, runs=CHUNK_MOST, metric=wire_metric, limits=terms.limits
             )
             among = self._among if order is None else self._sandboxes
+            payer = self._payers.of(runnable, group.run)
 
             def call_for(chunk: list[dict[str, Any]]) -> Call:
                 args = {**runnable.reference, "devset": chunk, "metric": wire_metric}
                 call = self._submit(
-                    Command.EVALUATE, args, timeout_s=terms.timeout_s, owner=runnable.id, sandbox=order
+                    Command.EVALUATE,
+                    args,
+                    timeout_s=terms.timeout_s,
+                    owner=runnable.id,
+                    sandbox=order,
+                    payer=payer,
                 )
                 return group.add(call)
 
@@ -120,6 +135,7 @@ class Jobs:
                     owner=runnable.id,
                     on_event=events.take,
                     sandbox=order,
+                    payer=self._payers.of(runnable, group.run),
                 )
             )
             with events.follow(call):

@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ParamSpec, TypeAlias, cast
 
-from dspash.app.app import CALL_TIMEOUT_S, OFFLINE, App
+from dspash.app.app import CALL_TIMEOUT_S, App
+from dspash.app.lm_choice import OFFLINE, LMChoice, read_budget, read_cache
 from dspash.app.records import ACTOR, DEFAULT_DATABASE, TENANT, Keeping
 from dspash.app.sandbox_choice import read_limits, read_tier
 from dspash.bridge import BridgeOptions
@@ -29,6 +30,10 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     *,
     workers: int = 1,
     lm: str = OFFLINE,
+    budget: float | Mapping[str, float] | None = None,
+    cache: bool = True,
+    cache_ttl_s: float | None = None,
+    history: bool = True,
     database: str | os.PathLike[str] | None = DEFAULT_DATABASE,
     tenant: str = TENANT,
     actor: str = ACTOR,
@@ -61,7 +66,12 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
 
     It returns before the workers are up; calls made until then wait for them.
 
-    lm: the model that programs use. `offline` needs no key, network or weights, and is no LLM.
+    lm: the model that programs use: an alias, or `provider/model`. `offline` needs no key, network or weights, and is no
+        LLM.
+    budget: what the models' calls may come to in this app: US dollars, or a map of `calls`, `tokens` and `usd`.
+    cache, cache_ttl_s: whether equal requests get the answer that there is, and for how long one is good; for ever, by
+        default.
+    history: keep every call of a model in the database, with what was asked and answered.
     database: where programs, runs and evaluations are kept: a path or a URL. By default that of DSPASH_DATABASE_URL, or a
         file in the user's data folder; with None nothing is kept. It is opened when there is something to keep.
     tenant, actor: whose records these are, and who is said to have changed them.
@@ -126,7 +136,7 @@ def open(  # noqa: A001 - dspash.open, like gzip.open
     )
     return App(
         options,
-        lm=lm,
+        lm=LMChoice(lm, read_cache(cache, cache_ttl_s), read_budget(budget), history),
         timeout_s=timeout_s,
         sandbox=read_tier("sandbox", sandbox),
         limits=read_limits("limits", limits),

@@ -40,13 +40,22 @@ class AppRuntime:
     """Runs definitions in the workers of one app. Thread-safe."""
 
     def __init__(
-        self, app: App, builder: Builder, planner: Planner, jobs: Jobs, metrics: HostMetrics
+        self,
+        app: App,
+        builder: Builder,
+        planner: Planner,
+        jobs: Jobs,
+        metrics: HostMetrics,
+        *,
+        start_run: Callable[[str], None],
     ) -> None:
+        """`start_run` is told the name of each job before it begins, or begins again."""
         self._app = app
         self._builder = builder
         self._planner = planner
         self._jobs = jobs
         self._metrics = metrics
+        self._start_run = start_run
         self._running: dict[str, CallGroup] = {}
         self._lock = threading.Lock()
 
@@ -107,6 +116,9 @@ class AppRuntime:
         answer = self._app.call(Command.SCORE, {"metric": metric, "cases": told})
         return read_verdicts(answer, len(cases))
 
+    def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
+        return self._app.lm.generate(prompt, model=model, **options).text
+
     def cancel(self, job: str, reason: str) -> bool:
         with self._lock:
             group = self._running.get(job)
@@ -127,8 +139,10 @@ class AppRuntime:
 
     @contextmanager
     def job(self, name: str, group: CallGroup | None = None) -> Generator[CallGroup]:
-        """Calls that `cancel` ends by this name, inside the block."""
+        """Calls that `cancel` ends by this name, inside the block; it is the name of their run, too."""
         group = group or CallGroup()
+        group.run = name
+        self._start_run(name)
         with self._lock:
             self._running[name] = group
         try:
@@ -148,6 +162,11 @@ class RuntimeOnDemand:
 
     def __repr__(self) -> str:
         return f"<RuntimeOnDemand {self._runtime!r}>"
+
+    def adopt(self, runtime: Runtime) -> None:
+        """Use `runtime`, which is there already, in place of an app that would be opened."""
+        with self._lock:
+            self._runtime = runtime
 
     def inspect(self, definition: Definition) -> State:
         return self._opened().inspect(definition)
@@ -177,6 +196,9 @@ class RuntimeOnDemand:
         self, metric: Any, cases: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
     ) -> Sequence[Verdict]:
         return self._opened().score(metric, cases)
+
+    def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
+        return self._opened().generate(model, prompt, options)
 
     def cancel(self, job: str, reason: str) -> bool:
         return self._runtime is not None and self._runtime.cancel(job, reason)

@@ -72,7 +72,7 @@ class CallOptions:
     `timeout_s` is for everything: queue, wire, worker, LM calls and tools. Calls with the same `sticky` key go to the
     same worker. `owner` is the id of the module or program it runs: its tools are those the call may use. `on_event`
     is told of every event, on the thread that reads it; it must be quick. `sandbox` has it run in a sandbox instead of
-    the pool.
+    the pool. `payer` is nothing to the bridge: who serves what a worker asks for the call finds it there.
     """
 
     timeout_s: float
@@ -81,6 +81,7 @@ class CallOptions:
     sticky: str | None = None
     on_event: Callable[[Event], None] | None = None
     sandbox: Sandboxed | None = None
+    payer: object = None
 
     def __post_init__(self) -> None:
         if not self.timeout_s > 0:
@@ -255,6 +256,11 @@ class Call:
     def has_ended(self) -> bool:
         """Whether the outcome is decided."""
         return self.future.has_ended
+
+    @property
+    def payer(self) -> object:
+        """Who pays for what is done on its behalf, as whoever made it has said."""
+        return self.options.payer
 
     @property
     def usage(self) -> Usage:

@@ -17,6 +17,7 @@ from dspash.gateway.lm_call import DEFAULT_TENANT, Payer
 from dspash.gateway.target import Target
 
 __all__ = [
+    "EVERYTHING",
     "NOTHING",
     "Account",
     "Amount",
@@ -40,11 +41,13 @@ class Scope(StrEnum):
     TENANT = "tenant"
     PROVIDER = "provider"
     KEY = "key"
+    APP = "app"
+    """All that comes to this gateway."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """Whose calls: those of one run, program (of a tenant), tenant, configured provider, or key."""
+    """Whose calls: those of one run, program (of a tenant), tenant, configured provider, key, or all of them."""
 
     scope: Scope
     subject: str
@@ -53,7 +56,10 @@ class Account:
 
     def __str__(self) -> str:
         owner = f" of {self.tenant}" if self.tenant not in {"", DEFAULT_TENANT} else ""
-        return f"{self.scope} {self.subject}{owner}"
+        return f"{self.scope} {self.subject}{owner}" if self.subject else f"this {self.scope}"
+
+
+EVERYTHING: Final = Account(Scope.APP, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,7 @@ class Shortage:
 def accounts_of(payer: Payer, target: Target) -> tuple[Account, ...]:
     """Every account that a call of `payer` to `target` counts against."""
     found = [
+        EVERYTHING,
         Account(Scope.TENANT, payer.tenant),
         Account(Scope.PROVIDER, target.provider),
         Account(Scope.KEY, target.key_id),

@@ -136,15 +136,19 @@ class Gateway:
         """Where `name`, or the default, leads: the target asked first, then its fallbacks. Raises UnsupportedModelError."""
         return self._router.resolve(name or self._router.default, tenant).targets
 
+    def look_again(self) -> None:
+        """Let those who wait for a budget see whether there is enough now: one was changed from outside."""
+        self._loop.poke(self._pipeline.budgeting.look_again)
+
     def declare_budget(self, budget: Budget, *, spent: Amount | None = None) -> None:
         """Take up a budget, or change one; those who wait for it look again."""
         self.budgets.declare(budget, spent=spent)
-        self._loop.poke(self._pipeline.budgeting.look_again)
+        self.look_again()
 
     def drop_budget(self, account: Account) -> None:
         """Forget a budget; those who wait for it go on."""
         self.budgets.drop(account)
-        self._loop.poke(self._pipeline.budgeting.look_again)
+        self.look_again()
 
     def start_run(self, run: str) -> None:
         """A run begins, or begins again: its equal calls count from the first."""

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dspash.errors import InvalidInputError, Problem
+from dspash.errors import ConflictError, InvalidInputError, Problem
 from dspash.resources.kernel import Attribute, Resource, Scene, Values, create, update
 
 __all__ = ["Budget"]
 
-Scope = Literal["tenant", "program", "run", "key"]
+Scope = Literal["tenant", "program", "run", "provider", "key"]
 Period = Literal["total", "day", "month"]
 Calls = Annotated[int, Field(ge=0)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -21,14 +21,16 @@ Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 class Budget(Resource, table="budgets"):
     """A limit for calls, tokens or money. What is spent of it is kept, whoever spends it, and not audited.
 
-    A call that it has no room for is refused; what models are asked for is set aside before, so it is never exceeded by
-    one process. Of several processes, each knows within a second what the others have spent.
+    A call that it has no room for is refused. What a call may come to is set aside before it is made, so that one process
+    never exceeds it; of several processes, each knows within a second what the others have spent. Whose calls are
+    counted has one budget at most.
     """
 
     name: Annotated[str, Attribute("How people refer to it.", unique=True, max_length=200)]
     scope: Annotated[Scope, Attribute("Whose calls count: all, or those of one subject.", max_length=20)]
     subject: Annotated[
-        str, Attribute("The program's name, the run's id or the key's fingerprint.", max_length=500)
+        str,
+        Attribute("The program's or provider's name, the run's id, the key's fingerprint.", max_length=500),
     ] = ""
     period: Annotated[
         Period, Attribute("When it begins anew: every day or month, in UTC, or never.", max_length=20)
@@ -39,8 +41,13 @@ class Budget(Resource, table="budgets"):
     warn_at: Annotated[float, Attribute("The share of it that is warned of, once.")] = 0.8
     spent_calls: Annotated[int, Attribute("Calls made in this period.")] = 0
     spent_tokens: Annotated[int, Attribute("Tokens used in this period.")] = 0
-    spent_cost: Annotated[float, Attribute("Money spent in this period, in US dollars.")] = 0.0
+    spent_nanos: Annotated[int, Attribute("Money spent in this period, in billionths of a US dollar.")] = 0
     spent_in: Annotated[str, Attribute("The period that this was spent in.", max_length=20)] = ""
+
+    @property
+    def spent_cost(self) -> float:
+        """Money spent in the period that `spent_in` names, in US dollars."""
+        return self.spent_nanos / 1_000_000_000
 
     @create
     def create(
@@ -55,12 +62,20 @@ class Budget(Resource, table="budgets"):
         max_cost: Cost | None = None,
         warn_at: Share = 0.8,
     ) -> Values:
-        """Set a limit for all calls of the tenant, or for those of one `subject`: a program, a run, a provider's key."""
+        """Set a limit for all calls of the tenant, or for those of one `subject`: a program, run, provider or key."""
         if scope == "tenant" and subject:
             raise InvalidInputError.of([Problem("$.subject", "all calls of the tenant have no subject")])
         if scope != "tenant" and not subject:
             raise InvalidInputError.of([Problem("$.subject", f"needs to say which {scope}")])
         _require_limit(max_calls, max_tokens, max_cost)
+        others = scene.of(Budget).list(filter={"scope": scope, "subject": subject}, limit=1).items
+        if others:
+            raise ConflictError(
+                resource="Budget",
+                conflict="unique",
+                problem=f"the budget {others[0].name!r} is for the same calls",
+                way_out="update that one, or destroy it first",
+            )
         return {
             "name": name,
             "scope": scope,
@@ -89,7 +104,7 @@ class Budget(Resource, table="budgets"):
     @update
     def reset(scene: Scene, record: Budget) -> Values:
         """Begin anew: nothing is spent."""
-        return {"spent_calls": 0, "spent_tokens": 0, "spent_cost": 0.0}
+        return {"spent_calls": 0, "spent_tokens": 0, "spent_nanos": 0}
 
 
 def _require_limit(*limits: object) -> None:

@@ -33,7 +33,7 @@ __all__ = ["SHORT", "Collections"]
 _PARTS: Final = {
     "Records": "dspash.app.records",
     "Registrar": "dspash.app.registrar",
-    "Recorder": "dspash.resources.tracing",
+    "Recorder": "dspash.resources.recording",
 }
 """What the class has of the app."""
 

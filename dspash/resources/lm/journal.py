@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dspash.errors import ClosedError
+from dspash.errors import ClosedError, DspashError
+from dspash.gateway.errors import GatewayError
 from dspash.gateway.keeping import JournalEntry
 
 if TYPE_CHECKING:
@@ -38,15 +40,17 @@ class StoredJournal:
         return f"<StoredJournal {self._writer!r}>"
 
     async def find(self, run: str, key: str, occurrence: int) -> JournalEntry | None:
-        """See Journal. Raises StoreError."""
+        """See Journal. Raises GatewayError."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self.read, run, key, occurrence)
+        with _translating("read"):
+            return await loop.run_in_executor(self._executor, self.read, run, key, occurrence)
 
     async def append(self, entry: JournalEntry) -> None:
-        """See Journal. Raises StoreError for what cannot be kept."""
+        """See Journal. Raises GatewayError."""
         loop = asyncio.get_running_loop()
-        kept = await loop.run_in_executor(self._executor, self.write, entry)
-        await asyncio.wrap_future(kept)
+        with _translating("written"):
+            kept = await loop.run_in_executor(self._executor, self.write, entry)
+            await asyncio.wrap_future(kept)
 
     def close(self) -> None:
         """Write what is left and end the thread. Idempotent. Raises StoreError."""
@@ -110,6 +114,17 @@ class StoredJournal:
             if self._writer is None:
                 self._writer = GroupWriter(scene.store)
             return self._writer
+
+
+@contextmanager
+def _translating(done: str) -> Generator[None]:
+    """What is wrong with the database is an error of the call that needs it."""
+    try:
+        yield
+    except GatewayError:
+        raise
+    except DspashError as error:
+        raise GatewayError(f"the journal of the run cannot be {done}: {error}") from error
 
 
 def _table(scene: StoredScene) -> Table:

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("warn_at", columns.Number(), nullable=False),
         sa.Column("spent_calls", columns.Integer(), nullable=False),
         sa.Column("spent_tokens", columns.Integer(), nullable=False),
-        sa.Column("spent_cost", columns.Number(), nullable=False),
+        sa.Column("spent_nanos", columns.Integer(), nullable=False),
         sa.Column("spent_in", columns.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_budgets")),
     )
