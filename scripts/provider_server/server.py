@@ -18,6 +18,7 @@ from provider_server.embeddings import CohereEmbed, OpenAIEmbeddings
 from provider_server.exchange import plain, read_body, read_head
 from provider_server.gemini import Gemini
 from provider_server.mischief import Etiquette, Mischief, well_behaved
+from provider_server.model_list import ModelList
 from provider_server.openai_chat import OpenAIChat, openai_error
 from provider_server.openai_responses import OpenAIResponses
 from provider_server.refused import RefusedError
@@ -32,6 +33,7 @@ WIRES: Final[tuple[Wire, ...]] = (
     Gemini(),
     OpenAIEmbeddings(),
     CohereEmbed(),
+    ModelList(),
 )
 _START_S: Final = 10.0
 _BACKLOG: Final = 1024

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from loguru import logger
 
 from dspash.errors import DspashError
 from dspash.gateway.providers.connection import Connection
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["StoredProviders"]
 
 LOOK_AGAIN_S: Final = 1.0
-"""How long a roster is taken as it was read: a change by another process is seen within this time."""
+"""How long a roster is taken as it was read: a change by another process is seen soon after."""
 
+LOOK_FOR_NAME_S: Final = 0.1
+"""How often a name that nobody knows is looked for: a program may ask for thousands of them."""
 
 Stamp: TypeAlias = tuple[tuple[str, int], ...]
 """Ids and versions of all records: equal as long as nothing has changed."""
@@ -40,7 +45,8 @@ class _Read:
 class StoredProviders:
     """Implements ConfiguredProviders; what is kept goes before what the environment has. Thread-safe.
 
-    A name whose key or address cannot be had stays known, and is told with what is wrong when it is asked for.
+    Only a tenant's first roster is waited for; after that the database is looked at by `executor`, which belongs to the
+    caller. A name whose key or address cannot be had stays known, and is told with what is wrong when it is asked for.
     """
 
     def __init__(
@@ -48,48 +54,80 @@ class StoredProviders:
         open_scene: Callable[[], StoredScene],
         vault: Vault,
         environment: Callable[[], Roster],
+        executor: Executor,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_scene = open_scene
         self._vault = vault
         self._environment = environment
+        self._executor = executor
         self._clock = clock
         self._lock = threading.Lock()
         self._read: dict[str, _Read] = {}
+        self._looking: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<StoredProviders tenants={len(self._read)}>"
 
     def roster(self, tenant: str) -> Roster:
-        """As it was read a second ago at most. Raises StoreError."""
+        """As it was read a moment ago. Raises StoreError where it never was, and cannot be."""
         known = self._read.get(tenant)
-        if known is not None and self._clock() - known.at < LOOK_AGAIN_S:
-            return known.roster
-        return self._look(tenant, anew=False)
+        if known is None:
+            return self._look(tenant)
+        if self._clock() - known.at >= LOOK_AGAIN_S:
+            self._look_later(tenant)
+        return known.roster
 
     def fresh_roster(self, tenant: str) -> Roster:
-        """As it is now, variables of the environment included. Raises StoreError."""
+        """As it is now, variables of the environment included; or as it was a tenth of a second ago. Raises StoreError."""
+        known = self._read.get(tenant)
+        if known is not None and self._clock() - known.at < LOOK_FOR_NAME_S:
+            return known.roster
         return self._look(tenant, anew=True)
 
-    def _look(self, tenant: str, *, anew: bool) -> Roster:
+    def _look_later(self, tenant: str) -> None:
         with self._lock:
-            now = self._clock()
-            scene = self._open_scene()
-            scene = scene.acting_for(replace(scene.context, tenant=tenant))
-            with scene.snapshot() as view:
-                providers = list(view.of(Provider).iterate())
-                aliases = list(view.of(ModelAlias).iterate())
-            stamp = tuple((str(record.id), record.version) for record in (*providers, *aliases))
+            if tenant in self._looking:
+                return
+            self._looking.add(tenant)
+        try:
+            self._executor.submit(self._look_again, tenant)
+        except RuntimeError:  # the executor is shut down: the app is closing
+            self._looking.discard(tenant)
+
+    def _look_again(self, tenant: str) -> None:
+        try:
+            self._look(tenant)
+        except DspashError as error:
+            # What was read before goes on to be true; the next look is due in a second again.
+            logger.warning("the providers cannot be looked at: {}", error)
+            with self._lock:
+                self._read[tenant] = replace(self._read[tenant], at=self._clock())
+        finally:
+            self._looking.discard(tenant)
+
+    def _look(self, tenant: str, *, anew: bool = False) -> Roster:
+        now = self._clock()
+        scene = self._open_scene()
+        scene = scene.acting_for(replace(scene.context, tenant=tenant))
+        with scene.snapshot() as view:
+            providers = list(view.of(Provider).iterate())
+            aliases = list(view.of(ModelAlias).iterate())
+        stamp = tuple((str(record.id), record.version) for record in (*providers, *aliases))
+        with self._lock:
             known = self._read.get(tenant)
             if known is not None and known.stamp == stamp and not anew:
                 self._read[tenant] = replace(known, at=now)
                 return known.roster
-            roster = self._made(providers, aliases)
+        roster = self._made(providers, aliases)
+        with self._lock:
+            known = self._read.get(tenant)
             if known is not None and known.roster == roster:
                 roster = known.roster  # the same object, so that routes found in it stay found
-            self._read[tenant] = _Read(roster, stamp, now)
-            return roster
+            if known is None or known.at <= now:  # a look that began later has seen more
+                self._read[tenant] = _Read(roster, stamp, now)
+        return roster
 
     def _made(self, providers: list[Provider], aliases: list[ModelAlias]) -> Roster:
         connections: dict[str, Connection] = {}
