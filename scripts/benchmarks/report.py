@@ -48,7 +48,7 @@ _TABLES: Final[dict[str, tuple[_Column, ...]]] = {
         _Column("overshoot_spin", "Python: late by"),
         _Column("after_deadline_spin", "next answer after"),
     ),
-    "DSPy": (
+    "DSPy, in turns (×: the turns of one round beside each other, in the median of all rounds)": (
         _Column("predict", "Predict p50"),
         _Column("predict", "p99", "p99"),
         _Column("predict", "× in-process", ratio=True),

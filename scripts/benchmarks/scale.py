@@ -23,8 +23,11 @@ class Scale:
     big_echoes: int  # of 16 MiB, a turn
     faults: int  # lost workers, missed deadlines and killed hosts of each kind
     linger_s: float  # processes still there so long after their host count as left behind for good
-    predict_rounds: int
+    predict_rounds: (
+        int  # many and short: a processor shared with strangers changes its speed by half every second or so
+    )
     predictions: int  # a turn
+    crunch_rounds: int
     crunches: int  # CPU-bound predictions a turn
     imports: int
 
@@ -41,8 +44,9 @@ FULL: Final = Scale(
     big_echoes=2,
     faults=5,
     linger_s=10,
-    predict_rounds=15,
-    predictions=40,
+    predict_rounds=100,
+    predictions=30,
+    crunch_rounds=15,
     crunches=96,  # six times as many as run at once on two workers: the last ones, which run alone, weigh little
     imports=15,
 )
@@ -62,6 +66,7 @@ QUICK: Final = Scale(
     linger_s=2,
     predict_rounds=2,
     predictions=8,
+    crunch_rounds=2,
     crunches=8,
     imports=3,
 )

@@ -43,6 +43,6 @@ def measure_scaling(_arena: Arena, scale: Scale) -> list[Figure]:
                 return [arena.enter(name).do("crunch", count=scale.crunches, rounds=rounds)]
 
             play_rounds(arena.names, 1, turn)  # warm-up
-            turns = play_rounds(arena.names, scale.predict_rounds, turn)
+            turns = play_rounds(arena.names, scale.crunch_rounds, turn)
             figures += summarise(measure, Unit.CALLS_PER_SECOND, turns, reference="dspash")
     return figures
