@@ -26,7 +26,7 @@ class Recording:
     """Records the answers from `sources`, and where calls are sent also those that had no answer.
 
     It stands in the pipeline twice: before what is kept, for answers from there, and behind it, for what is sent.
-    Answers pass it with the time that they took from there.
+    What it records, it also times.
     """
 
     def __init__(
@@ -77,12 +77,7 @@ class Recording:
 
     def page(self, call: RoutedCall) -> Page:
         """A page for one exchange, which begins now; for one that does not go down the pipeline, too."""
-        return Page(self._write, call, self._clock, self._now())
-
-    def _write(self, exchange: Exchange) -> None:
-        source = Source.PROVIDER if exchange.answer is None else exchange.answer.source
-        if source in self._sources:
-            self._ledger.record(exchange)
+        return Page(self._ledger, call, self._sources, self._clock, self._now())
 
 
 class Page:
@@ -90,13 +85,15 @@ class Page:
 
     def __init__(
         self,
-        write: Callable[[Exchange], None],
+        ledger: Ledger,
         call: RoutedCall,
+        sources: frozenset[Source],
         clock: Callable[[], float],
         began_at: float,
     ) -> None:
-        self._write = write
+        self._ledger = ledger
         self._call = call
+        self._sources = sources
         self._clock = clock
         self._began_at, self._began = began_at, clock()
         self._first_s: float | None = None
@@ -108,7 +105,10 @@ class Page:
             self._first_s = self._clock() - self._began
 
     def answered(self, answer: Answer) -> Answer:
-        """Record the answer; returns it with its times."""
+        """Record the answer, and return it with its times; one that is recorded elsewhere as it is."""
+        if answer.source not in self._sources:
+            self._is_over = True
+            return answer
         latency_s = self._clock() - self._began
         timed = replace(answer, latency_s=latency_s, first_token_s=self._first_s)
         self._end(
@@ -152,6 +152,7 @@ class Page:
         self._end(Exchange(self._call.call, self._call.target, Outcome.CANCELLED, self._began_at, latency_s))
 
     def _end(self, exchange: Exchange) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._write(exchange)
+        is_here = exchange.answer is not None or Source.PROVIDER in self._sources
+        if is_here and not self._is_over:
+            self._ledger.record(exchange)
+        self._is_over = True

@@ -10,11 +10,16 @@ from typing import Final
 
 from dspash.gateway.answer import Answer, Attempt, Source
 from dspash.gateway.assembly import assembled
-from dspash.gateway.errors import ModelTimeoutError, UnsupportedFeatureError, UnsupportedModelError
+from dspash.gateway.errors import (
+    GatewayError,
+    ModelTimeoutError,
+    UnsupportedFeatureError,
+    UnsupportedModelError,
+)
 from dspash.gateway.lm_call import CallKind
 from dspash.gateway.model import RoutedCall
 from dspash.gateway.port import JsonMap, JsonValue, LanguageModel
-from dspash.gateway.price import PriceTable
+from dspash.gateway.price import Cost, PriceTable
 from dspash.gateway.rate_limits import RateLimits
 from dspash.gateway.request import addressed
 from dspash.gateway.spent import usage_of
@@ -146,16 +151,24 @@ class Sending:
         request_id: str | None,
     ) -> Answer:
         latency_s = self._clock() - began
-        price = None if self._prices is None else self._prices.price_of(target)
         return Answer(
             response,
             Source.PROVIDER,
             target,
             (Attempt(target.name, latency_s, request_id=request_id),),
-            cost=None if price is None else price.cost(usage_of(response)),
+            cost=self._cost(target, response),
             latency_s=latency_s,
             limits=limits,
         )
+
+    def _cost(self, target: Target, response: JsonMap) -> Cost | None:
+        if self._prices is None:
+            return None
+        try:
+            price = self._prices.price_of(target)
+        except GatewayError:
+            return None  # its provider was configured anew meanwhile; the answer is there all the same
+        return None if price is None else price.cost(usage_of(response))
 
 
 @asynccontextmanager
