@@ -41,8 +41,9 @@ class Loader:
         try:
             record = scene.of(program.Program).get(name)
         except NotFoundError:
-            problem = f"no program is called {name!r:.80}; give source, forward_fn or cls to make it"
-            raise NotFoundError(problem, progress=Progress.NOT_SENT) from None
+            details = {"way_out": "fix the name, or give source, forward_fn or cls to make it"}
+            problem = f"no program is called {name!r:.80}"
+            raise NotFoundError(problem, progress=Progress.NOT_SENT, details=details) from None
         definition = versioning.definition_of(scene, record, version)
         definition = replace(definition, sandbox={**definition.sandbox, **sandbox})
         functions = {tool.name: tool.function for tool in describe_tools(tools).values()}

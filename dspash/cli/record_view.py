@@ -109,7 +109,7 @@ def _columns(form: ResourceForm) -> list[str]:
 def _is_shown(attribute: AttributeForm) -> bool:
     if attribute.sensitive or attribute.kind not in {"text", "integer", "number", "boolean"}:
         return False
-    return attribute.kind != "text" or not attribute.name.endswith(("hash", "source"))
+    return attribute.name != "source" and not attribute.name.endswith("hash")
 
 
 def _show_pairs(console: Console, values: Mapping[str, Any]) -> None:

@@ -42,9 +42,11 @@ def status() -> Answer:
 
 
 def _database(store: Store) -> dict[str, Any]:
-    path = store.address.path
-    size = path.stat().st_size if path is not None and path.exists() else None
-    return {"address": str(store.address), "revision": store.status().current, "bytes": size}
+    return {
+        "address": str(store.address),
+        "revision": store.status().current,
+        "bytes": store.size(),
+    }
 
 
 def _counts(session: Session, form: ResourceForm) -> dict[str, Any]:
@@ -60,9 +62,9 @@ def _show(console: Console, value: Mapping[str, Any]) -> None:
     from dspash.cli.table import print_table
 
     database = value["database"]
-    size = "" if database["bytes"] is None else f", {database['bytes'] / 1e6:.1f} MB"
+    size = f"{database['bytes'] / 1e6:.1f} MB"
     console.print(f"settings   {value['settings'] or 'defaults; no dspash.toml here or above'}", markup=False)
-    console.print(f"database   {database['address']}, revision {database['revision']}{size}", markup=False)
+    console.print(f"database   {database['address']}, revision {database['revision']}, {size}", markup=False)
     console.print(f"tenant     {value['tenant']}", markup=False)
     console.print(f"lm         {value['lm']}", markup=False)
     console.print()

@@ -120,7 +120,8 @@ def _read_json(text: str, types: set[str], schema: Schema, place: str) -> Any:
     except (ValueError, RecursionError) as error:
         if "string" in types:
             return text
-        problem = f"{text[:60]!r} is no {_name_of(schema)}: {error}"
+        why = "" if types <= {"integer", "number", "boolean", "null"} else f": {error}"
+        problem = f"{text[:60]!r} is no {_name_of(schema)}{why}"
         raise ConfigurationError(place, problem, f"give {schema.metavar}, or @FILE that holds it") from None
     # "7" for a text or a number is the number; for a text or a list it is the text.
     return value if _type_of(value) & types or "string" not in types else text

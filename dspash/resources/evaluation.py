@@ -142,6 +142,7 @@ class Evaluation(Conducted, table="evaluations"):
             "correct": correct,
             "failed": failed,
             "usage": usage,
+            "progress": {"done": record.total, "total": record.total, "score": score},
             "ended_at": scene.now(),
         }
 

@@ -285,7 +285,7 @@ class Program(Resource, table="programs"):
     def rollback(scene: Scene, record: Program) -> Values:
         """Make the version live that was live before."""
         if len(record.promotions) < 2:
-            raise refused("$.id", f"{record.name!r} had no live version before this one")
+            raise refused("$.id", f"{record.name!r} had no live version before this one", "promote a version")
         return {"live_version": record.promotions[-2], "promotions": record.promotions[:-1]}
 
     @update

@@ -223,6 +223,11 @@ class Store:
                 connection.exec_driver_sql("VACUUM ANALYZE")
             return Vacuumed(before, self._size(connection))
 
+    def size(self) -> int:
+        """What the database takes, in bytes."""
+        with self.read() as connection:
+            return self._size(connection)
+
     def _size(self, connection: Connection) -> int:
         if self._address.path is None:
             return connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()

@@ -72,7 +72,8 @@ def test_a_program_has_one_form(app: dspash.App, forms: dict[str, str]) -> None:
 
 def test_a_program_without_a_form_is_one_that_is_kept(app: dspash.App) -> None:
     with pytest.raises(
-        dspash.NotFoundError, match="no program is called 'Formless'; give source, forward_fn"
+        dspash.NotFoundError,
+        match="no program is called 'Formless'; fix the name, or give source, forward_fn",
     ):
         app.program("Formless")
 

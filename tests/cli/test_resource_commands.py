@@ -176,3 +176,18 @@ def test_a_database_that_is_none_is_unavailable(dspash: Run, project: Path) -> N
 
     assert done.status == ExitStatus.UNAVAILABLE
     assert "records.db" in done.err
+
+
+def test_a_list_shows_what_records_are_looked_up_by_before_what_is_long(dspash: Run) -> None:
+    dspash("programs", "create", "--name", "P", "--forward-fn", "result = {}")
+
+    heads = {
+        name: dspash(name, "list").out.split("\n", 1)[0].split() for name in ("programs", "audit-entries")
+    }
+
+    assert heads == {
+        "programs": ["id", "name", "status", "form", "latest_version", "live_version", "created_at"],
+        "audit-entries": [
+            *("id", "request_id", "resource", "record_version", "action", "actor", "created_at")
+        ],
+    }

@@ -57,7 +57,10 @@ class Collection(Generic[R]):
         plain = name.removeprefix("a")
         if plain != name and (plain in declared or plain in _METHODS):
             return partial(asyncio.to_thread, getattr(self, plain))
-        raise AttributeError(f"{self._declaration.name} has no action {name!r}; it has {', '.join(declared)}")
+        offered = [*sorted(_METHODS), *(key for key, action in declared.items() if not action.is_internal)]
+        raise AttributeError(
+            f"{self._declaration.name} has no action {name!r}; it has {', '.join(dict.fromkeys(offered))}"
+        )
 
     def get(self, key: object, *, include: Sequence[str] = ()) -> R:
         """The record of that id or name. Raises NotFoundError."""
