@@ -1,17 +1,29 @@
-"""Probing: whether a provider answers, found out by the request that costs nothing."""
+"""Probing: whether a provider answers, and a model of it, outside of any gateway."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from dspash.gateway.port import JsonMap
 from dspash.gateway.providers.connection import Connection
 from dspash.gateway.target import Target
+from dspash.gateway.upstream import Reply
 
-__all__ = ["Probe", "probe"]
+if TYPE_CHECKING:
+    from dspash.gateway.providers.wires import Wires
+
+__all__ = ["Probe", "ask", "probe"]
+
+T = TypeVar("T")
+
+_SHORT: Final = 64  # tokens: models that think first need some for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,22 @@ class _Single:
 
 
 def probe(connection: Connection, *, timeout_s: float) -> Probe:
-    """List the models of a provider, waiting at most `timeout_s`. Raises GatewayError. May be called from anywhere.
+    """List the models of a provider, which costs nothing, waiting at most `timeout_s`. Raises GatewayError."""
+    return _apart(lambda: _listed(connection, timeout_s))
 
-    It runs in a thread, and an event loop, of its own: the caller's thread may be running one already.
-    """
-    found: Future[Probe] = Future()
+
+def ask(connection: Connection, target: Target, prompt: str, *, timeout_s: float) -> Reply:
+    """Have a model answer a prompt shortly, which may cost a little, waiting at most `timeout_s`. Raises GatewayError."""
+    return _apart(lambda: _asked(connection, target, prompt, timeout_s))
+
+
+def _apart(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run in a thread, and an event loop, of its own: the caller's thread may be running a loop already."""
+    found: Future[T] = Future()
 
     def run() -> None:
         try:
-            found.set_result(asyncio.run(_listed(connection, timeout_s)))
+            found.set_result(asyncio.run(begin()))
         except BaseException as error:  # noqa: BLE001 - the thread's end: all goes to who waits for it
             found.set_exception(error)
 
@@ -52,12 +71,20 @@ def probe(connection: Connection, *, timeout_s: float) -> Probe:
 
 
 async def _listed(connection: Connection, timeout_s: float) -> Probe:
+    async with aclosing(_wires(connection)) as wires:
+        began = time.monotonic()
+        models = await wires.models(connection.target(""), deadline=began + timeout_s)
+        return Probe(tuple(models), time.monotonic() - began)
+
+
+async def _asked(connection: Connection, target: Target, prompt: str, timeout_s: float) -> Reply:
+    message: JsonMap = {"role": "user", "parts": [{"type": "text", "text": prompt}]}
+    request: JsonMap = {"model": target.model, "messages": [message], "config": {"max_tokens": _SHORT}}
+    async with aclosing(_wires(connection)) as wires:
+        return await wires.complete(target, request, deadline=time.monotonic() + timeout_s)
+
+
+def _wires(connection: Connection) -> Wires:
     from dspash.gateway.providers.wires import Wires
 
-    wires = Wires(_Single(connection))
-    began = time.monotonic()
-    try:
-        models = await wires.models(connection.target(""), deadline=began + timeout_s)
-    finally:
-        await wires.aclose()
-    return Probe(tuple(models), time.monotonic() - began)
+    return Wires(_Single(connection))
