@@ -17,6 +17,9 @@ from dspash.cli.exit_status import ExitStatus
 from dspash.cli.grouping import grouped
 from dspash.cli.init import init
 from dspash.cli.invocation import current
+from dspash.cli.lm import LM_COMMANDS
+from dspash.cli.lm_cache import CACHE_COMMANDS
+from dspash.cli.lm_providers import PROVIDER_COMMANDS
 from dspash.cli.resource_group import ALIASES, ResourceGroup, read_index
 from dspash.cli.resources import resources
 from dspash.cli.run import run
@@ -50,11 +53,19 @@ def dspash() -> TyperGroup:
         add_completion=True,
     )
     group.add_command(grouped(DB_COMMANDS, name="db", help="Look after the database."))
+    group.add_command(_language_models())
     entries = {entry.command: entry for entry in read_index()}
     for entry in entries.values():
         group.add_command(ResourceGroup(entry))
     for alias, command in ALIASES.items():
         group.add_command(ResourceGroup(entries[command], hidden=True), alias)
+    return group
+
+
+def _language_models() -> TyperGroup:
+    commands = {**PROVIDER_COMMANDS, **LM_COMMANDS}
+    group = grouped(commands, name="lm", help="Look after language models: providers, usage, cache, budgets.")
+    group.add_command(grouped(CACHE_COMMANDS, name="cache", help="Look after the answers that are kept."))
     return group
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from dspash.errors import ConflictError, InvalidInputError, Problem
 from dspash.resources.kernel import Attribute, Resource, Scene, Values, create, update
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "period_at"]
 
 Scope = Literal["tenant", "program", "run", "provider", "key"]
 Period = Literal["total", "day", "month"]
+_PERIODS: Final[Mapping[str, str]] = {"total": "", "month": "%Y-%m", "day": "%Y-%m-%d"}
+
 Calls = Annotated[int, Field(ge=0)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -44,10 +48,12 @@ class Budget(Resource, table="budgets"):
     spent_nanos: Annotated[int, Attribute("Money spent in this period, in billionths of a US dollar.")] = 0
     spent_in: Annotated[str, Attribute("The period that this was spent in.", max_length=20)] = ""
 
-    @property
-    def spent_cost(self) -> float:
-        """Money spent in the period that `spent_in` names, in US dollars."""
-        return self.spent_nanos / 1_000_000_000
+    def spent_at(self, now: datetime) -> dict[str, float]:
+        """What is spent of it in the period that `now` is in: `spent_calls`, `spent_tokens`, `spent_cost` in US dollars."""
+        is_current = self.spent_in == period_at(self.period, now)
+        figures = (self.spent_calls, self.spent_tokens, self.spent_nanos / 1_000_000_000)
+        names = ("spent_calls", "spent_tokens", "spent_cost")
+        return {name: figure if is_current else 0 for name, figure in zip(names, figures, strict=True)}
 
     @create
     def create(
@@ -105,6 +111,11 @@ class Budget(Resource, table="budgets"):
     def reset(scene: Scene, record: Budget) -> Values:
         """Begin anew: nothing is spent."""
         return {"spent_calls": 0, "spent_tokens": 0, "spent_nanos": 0}
+
+
+def period_at(period: str, now: datetime) -> str:
+    """The name of the period that `now` is in; those of one budget are told apart by it."""
+    return now.strftime(_PERIODS[period])
 
 
 def _require_limit(*limits: object) -> None:

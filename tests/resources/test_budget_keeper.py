@@ -64,7 +64,7 @@ def test_what_is_spent_outlives_the_process(store: Store) -> None:
         for _ in range(2):
             assert first.spend(Amount.of(calls=1, tokens=10, usd=0.1)) is None
     kept = scene.of(Budget).get("all")
-    assert (kept.spent_calls, kept.spent_tokens, kept.spent_cost) == (2, 20, 0.2)
+    assert kept.spent_at(NOON) == {"spent_calls": 2, "spent_tokens": 20, "spent_cost": 0.2}
     second = Spender(scene)
     assert second.spent() == Amount.of(calls=2, tokens=20, usd=0.2)
     assert second.spend(Amount(calls=1)) is None

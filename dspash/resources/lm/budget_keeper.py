@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
@@ -36,8 +35,6 @@ LOOK_S: Final = 1.0
 """How often budgets are read anew: others spend of them, change them, or a new day has begun."""
 
 CLOSE_S: Final = 10.0
-
-_WINDOWS: Final[Mapping[str, str]] = {"total": "", "month": "%Y-%m", "day": "%Y-%m-%d"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +169,13 @@ def _table(scene: StoredScene) -> Table:
 def _read(scene: StoredScene, connection: Connection) -> dict[Account, _Kept]:
     from sqlalchemy import select
 
+    from dspash.resources.budget import period_at
+
     table, tenant = _table(scene), scene.context.tenant
     found: dict[Account, _Kept] = {}
     for row in connection.execute(select(table).where(table.c.tenant_id == tenant)).mappings():
         account = _account(row["scope"], row["subject"], tenant)
-        window = _window(row["period"], scene.now())
+        window = period_at(row["period"], scene.now())
         budget = Budget(
             account,
             calls=row["max_calls"],
@@ -207,8 +206,3 @@ def _account(scope: str, subject: str, tenant: str) -> Account:
             return Account(Scope.PROGRAM, subject, tenant)
         case other:
             return Account(other, subject)
-
-
-def _window(period: str, now: datetime) -> str:
-    """The name of the period that `now` is in; those of one budget are told apart by it."""
-    return now.strftime(_WINDOWS[period])

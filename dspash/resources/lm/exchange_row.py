@@ -87,8 +87,7 @@ class ExchangeRow:
             "response": redaction.value(trimmed(response)),
             "error": None if exchange.error is None else redaction.value(trimmed(_told(exchange.error))),
             **_tokens_of(answer),
-            "cost": None if answer is None or answer.cost is None else answer.cost.usd,
-            "cost_basis": "" if answer is None or answer.cost is None else answer.cost.basis[:MAX_NAME],
+            **_cost_of(answer),
             "latency_ms": exchange.latency_s * 1000,
             "first_token_ms": None
             if answer is None or answer.first_token_s is None
@@ -149,6 +148,15 @@ def _tokens_of(answer: Answer | None) -> dict[str, int]:
         "reasoning_tokens": count("reasoning_tokens"),
         "tokens_used": count("total_tokens") or read + written,
     }
+
+
+def _cost_of(answer: Answer | None) -> dict[str, Any]:
+    """What it cost; nothing, where no provider was asked."""
+    if answer is None or (answer.cost is None and answer.source is Source.PROVIDER):
+        return {"cost": None, "cost_basis": ""}
+    if answer.cost is None:
+        return {"cost": 0.0, "cost_basis": ""}
+    return {"cost": answer.cost.usd, "cost_basis": answer.cost.basis[:MAX_NAME]}
 
 
 def _told(error: GatewayError) -> dict[str, Any]:
