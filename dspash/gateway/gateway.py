@@ -28,7 +28,7 @@ from dspash.gateway.request import key_of
 from dspash.gateway.routing import Router
 from dspash.gateway.spent import usage_of
 from dspash.gateway.tally import Tally, TallyBoard
-from dspash.gateway.target import Directory, Target
+from dspash.gateway.target import Directory, Route, Target
 from dspash.gateway.upstream import CountedBy, TokenCount
 
 __all__ = ["Gateway"]
@@ -84,28 +84,29 @@ class Gateway:
 
     def is_local(self, request: JsonMap, payer: Payer) -> bool:
         """Whether `complete` and `stream` compute this in the caller's thread. False for what they would refuse."""
-        return self._is_computed_here(self._router.route(LMCall(request, payer=payer)))
+        route = self._router.resolve(self._router.name_of(request), payer.tenant)
+        return self._is_computed_here(route.targets[0], payer)
 
     def complete(self, call: LMCall) -> Answer:
         """Answer one call. Waits, unless it is computed here. Raises GatewayError."""
-        routed = self._admit(call)
-        if self._is_computed_here(routed):
-            return self._compute(routed)
-        return _result(self._begin(routed))
+        route = self._admit(call)
+        if self._is_computed_here(route.targets[0], call.payer):
+            return self._compute(call, route.targets[0])
+        return _result(self._begin(call, route))
 
     def stream(self, call: LMCall) -> Iterator[JsonMap | Answer]:
         """Answer one call as stream events, and the Answer after them. Raises GatewayError, at once what is refused.
 
         A stream that is closed before its end is abandoned, and counts as a failure: nobody has got the whole answer.
         """
-        routed = self._admit(call)
-        if self._is_computed_here(routed):
-            return self._compute_events(routed)
-        return _translated(read_sync(self._loop, self._stream(self._keyed(routed))))
+        route = self._admit(call)
+        if self._is_computed_here(route.targets[0], call.payer):
+            return self._compute_events(call, route.targets[0])
+        return _translated(read_sync(self._loop, self._stream(_routed(call, route))))
 
     def submit(self, call: LMCall) -> Future[Answer]:
         """Begin to answer one call. Cancelling the future drops the connection. Raises GatewayError for what is refused."""
-        return self._begin(self._admit(call))
+        return self._begin(call, self._admit(call))
 
     async def acomplete(self, call: LMCall) -> Answer:
         """Answer one call, on any event loop. Raises GatewayError."""
@@ -113,7 +114,7 @@ class Gateway:
 
     async def astream(self, call: LMCall) -> AsyncGenerator[JsonMap | Answer]:
         """The same as `stream`, on any event loop."""
-        items = self._stream(self._keyed(self._admit(call)))
+        items = self._stream(_routed(call, self._admit(call)))
         if not self._loop.is_here:
             items = read_async(self._loop, items)
         async with aclosing(items):
@@ -126,10 +127,10 @@ class Gateway:
 
     async def count_tokens(self, call: LMCall) -> TokenCount:
         """How many tokens the call's request reads; says how that is known. On any event loop."""
-        routed = self._router.route(call)
-        if self._parts.upstream is None or routed.target.is_local:
-            return TokenCount(measure_of(routed).likely_input, CountedBy.ESTIMATE)
-        counting = self._parts.upstream.count_tokens(routed.target, call.request, deadline=call.deadline)
+        target = self._router.route(call).targets[0]
+        if self._parts.upstream is None or target.is_local:
+            return TokenCount(measure_of(RoutedCall(call, target)).likely_input, CountedBy.ESTIMATE)
+        counting = self._parts.upstream.count_tokens(target, call.request, deadline=call.deadline)
         return await asyncio.wrap_future(self._loop.submit(counting))
 
     def targets(self, name: str | None = None, tenant: str = DEFAULT_TENANT) -> tuple[Target, ...]:
@@ -168,25 +169,22 @@ class Gateway:
         """Abandon what is under way and close the connections. Idempotent; waits for some seconds at most."""
         self._loop.close()
 
-    def _admit(self, call: LMCall) -> RoutedCall:
-        """The call with its targets. Raises GatewayError when it is refused."""
-        routed = self._router.route(call)
+    def _admit(self, call: LMCall) -> Route:
+        """Where the call leads. Raises GatewayError when it is refused."""
+        route = self._router.route(call)
         if call.deadline is not None and self._clock() >= call.deadline:
-            self._board.count_failure(_name_of(routed.target))
-            raise ModelTimeoutError(f"the deadline had passed before {routed.target.provider} was asked")
-        return routed
+            self._board.count_failure(_name_of(route.targets[0]))
+            raise ModelTimeoutError(f"the deadline had passed before {route.targets[0].provider} was asked")
+        return route
 
-    def _is_computed_here(self, routed: RoutedCall) -> bool:
-        payer, parts = routed.call.payer, self._parts
-        if not routed.target.is_local or (parts.journal is not None and payer.run is not None):
+    def _is_computed_here(self, target: Target, payer: Payer) -> bool:
+        parts = self._parts
+        if not target.is_local or (payer.run is not None and parts.journal is not None):
             return False
-        return not parts.budgets or not parts.budgets.covering(accounts_of(payer, routed.target))
+        return not parts.budgets or not parts.budgets.covering(accounts_of(payer, target))
 
-    def _keyed(self, routed: RoutedCall) -> RoutedCall:
-        return replace(routed, key=key_of(routed.call, routed.target))
-
-    def _begin(self, routed: RoutedCall) -> Future[Answer]:
-        routed = self._keyed(routed)
+    def _begin(self, call: LMCall, route: Route) -> Future[Answer]:
+        routed = _routed(call, route)
         found = self._peek(routed)
         if found is None:
             return self._loop.submit(self._complete(routed))
@@ -228,28 +226,28 @@ class Gateway:
             if not has_ended:
                 self._board.count_failure(_name_of(routed.target))
 
-    def _compute(self, routed: RoutedCall) -> Answer:
-        call, target = routed.call, routed.target
+    def _compute(self, call: LMCall, target: Target) -> Answer:
         check_permission(self._parts.permissions, call, target)
-        page = self._pipeline.page(routed, SENT)
+        page = self._page(call, target)
         model = self._router.local[target.provider]
         try:
             response = model.complete(call.request, meta=call.meta, deadline=call.deadline)
         except BaseException as error:
-            self._missed(routed, page, error)
+            self._missed(target, page, error)
             raise
+        self._board.count_answer(target.provider, response.get("usage"))
         answer = Answer(response, Source.LOCAL, target)
-        self._count(routed, answer)
         return answer if page is None else page.answered(answer)
 
-    def _compute_events(self, routed: RoutedCall) -> Generator[JsonMap | Answer]:
-        call, target = routed.call, routed.target
+    def _compute_events(self, call: LMCall, target: Target) -> Generator[JsonMap | Answer]:
         check_permission(self._parts.permissions, call, target)
         model = self._router.local[target.provider]
-        return self._told(routed, model.stream(call.request, meta=call.meta, deadline=call.deadline))
+        events = model.stream(call.request, meta=call.meta, deadline=call.deadline)
+        return self._told(target, self._page(call, target), events)
 
-    def _told(self, routed: RoutedCall, events: Iterator[JsonMap]) -> Generator[JsonMap | Answer]:
-        page = self._pipeline.page(routed, SENT)
+    def _told(
+        self, target: Target, page: Page | None, events: Iterator[JsonMap]
+    ) -> Generator[JsonMap | Answer]:
         told: list[JsonMap] = []
         try:
             for event in events:
@@ -258,14 +256,17 @@ class Gateway:
                     page.begun()
                 yield event
         except BaseException as error:
-            self._missed(routed, page, error)
+            self._missed(target, page, error)
             raise
-        answer = Answer(assembled(told), Source.LOCAL, routed.target)
-        self._count(routed, answer)
+        answer = Answer(assembled(told), Source.LOCAL, target)
+        self._board.count_answer(target.provider, usage_of(answer.response))
         yield answer if page is None else page.answered(answer)
 
-    def _missed(self, routed: RoutedCall, page: Page | None, error: BaseException) -> None:
-        self._board.count_failure(_name_of(routed.target))
+    def _page(self, call: LMCall, target: Target) -> Page | None:
+        return self._pipeline.page(RoutedCall(call, target), SENT) if self._pipeline.is_recorded else None
+
+    def _missed(self, target: Target, page: Page | None, error: BaseException) -> None:
+        self._board.count_failure(_name_of(target))
         if page is not None:
             page.ended(error)
 
@@ -275,6 +276,11 @@ class Gateway:
     async def _finish(self) -> None:
         if self._parts.upstream is not None:
             await self._parts.upstream.aclose()
+
+
+def _routed(call: LMCall, route: Route) -> RoutedCall:
+    first, *others = route.targets
+    return RoutedCall(call, first, tuple(others), key_of(call, first))
 
 
 def _name_of(target: Target) -> str:

@@ -66,6 +66,11 @@ class Pipeline:
         authorise = Authorise(kept, parts.permissions)
         self.first: AsyncModel = Deadline(authorise)
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether there is a ledger."""
+        return bool(self._recordings)
+
     def page(self, call: RoutedCall, sources: frozenset[Source]) -> Page | None:
         """A page of the record, for a call that does not go this way; None where nothing is recorded."""
         recording = self._recordings.get(sources)

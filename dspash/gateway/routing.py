@@ -7,8 +7,7 @@ from typing import Final
 
 from dspash.gateway.errors import ModelRequestError, UnsupportedModelError
 from dspash.gateway.lm_call import DEFAULT_TENANT, LMCall
-from dspash.gateway.model import RoutedCall
-from dspash.gateway.port import Capabilities, LanguageModel
+from dspash.gateway.port import Capabilities, JsonMap, LanguageModel
 from dspash.gateway.target import Directory, Route, Target
 
 __all__ = ["Router"]
@@ -41,17 +40,16 @@ class Router:
         """The models of this process, by name."""
         return self._local
 
-    def name_of(self, call: LMCall) -> str:
-        """The model that the call is for. Raises ModelRequestError for what is no name."""
-        said = call.request.get("model", self.default)
+    def name_of(self, request: JsonMap) -> str:
+        """The model that the request is for. Raises ModelRequestError for what is no name."""
+        said = request.get("model", self.default)
         if not isinstance(said, str):
             raise ModelRequestError("$.model", f"{type(said).__name__} is not the name of a model")
         return self.default if said == _ANY and _ANY not in self._local else said
 
-    def route(self, call: LMCall) -> RoutedCall:
-        """The call with its targets, and yet without a key. Raises UnsupportedModelError, ModelRequestError."""
-        first, *others = self.resolve(self.name_of(call), call.payer.tenant).targets
-        return RoutedCall(call, first, tuple(others))
+    def route(self, call: LMCall) -> Route:
+        """Where the call leads. Raises UnsupportedModelError, ModelRequestError."""
+        return self.resolve(self.name_of(call.request), call.payer.tenant)
 
     def resolve(self, name: str, tenant: str) -> Route:
         """Where `name` leads. Raises UnsupportedModelError."""
