@@ -65,8 +65,9 @@ def assemble_gateway(choice: LMChoice, records: Records, recorder: Recorder | No
     book = BudgetBook()
     if choice.budget is not None:
         book.declare(choice.budget)
-    directory = ProviderDirectory(ProvidersOnFirstUse(partial(_configured, records)), default=choice.model)
     readers = ThreadPoolExecutor(READERS, thread_name_prefix="dspash-lm-store")
+    providers = ProvidersOnFirstUse(partial(_configured, records, readers))
+    directory = ProviderDirectory(providers, default=choice.model)
     journal = keeper = None
     if records.are_kept:
         journal = StoredJournal(records.scene, readers)
@@ -90,14 +91,15 @@ def assemble_gateway(choice: LMChoice, records: Records, recorder: Recorder | No
     return LMParts(gateway, directory, journal, keeper, readers)
 
 
-def _configured(records: Records) -> ConfiguredProviders:
+def _configured(records: Records, readers: Executor) -> ConfiguredProviders:
     """The providers that are kept, and those of the environment."""
     if not records.are_kept:
         return EnvironmentOnly(environment_roster(os.environ))
     from dspash.resources.lm.stored_providers import StoredProviders
     from dspash.secrets import user_vault
 
-    return StoredProviders(records.scene, user_vault(os.environ), partial(environment_roster, os.environ))
+    environment = partial(environment_roster, os.environ)
+    return StoredProviders(records.scene, user_vault(os.environ), environment, readers)
 
 
 def _reading(keeper: BudgetKeeper) -> Callable[[], None]:
