@@ -44,6 +44,10 @@ def opened_app(**options: Any) -> Generator[tuple[App, Settings]]:
         actor=settings.actor,
         workers=settings.workers,
         lm=settings.lm,
+        budget=_budget(settings),
+        cache=settings.cache,
+        cache_ttl_s=settings.cache_ttl_s,
+        history=settings.history,
         timeout_s=settings.timeout_s,
         sandbox=settings.sandbox,
         sandboxes=settings.sandboxes,
@@ -55,6 +59,15 @@ def opened_app(**options: Any) -> Generator[tuple[App, Settings]]:
         max_memory_mb=settings.max_memory_mb,
     ) as app:
         yield app, settings
+
+
+def _budget(settings: Settings) -> dict[str, float] | None:
+    limits = {
+        "usd": settings.budget_usd,
+        "calls": settings.budget_calls,
+        "tokens": settings.budget_tokens,
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None} or None
 
 
 def program_of(app: App, given: str) -> Program:

@@ -63,8 +63,38 @@ class Settings(BaseSettings):
         ),
     ]
     lm: Annotated[
-        str, Field(description="The language model that programs use. `offline` is no LLM.", min_length=1)
+        str,
+        Field(
+            description="The language model that programs use: an alias, or provider/model. `offline` is no LLM.",
+            min_length=1,
+        ),
     ] = "offline"
+    budget_usd: Annotated[
+        float | None,
+        Field(
+            description="US dollars that the models' calls of one command may come to.",
+            ge=0,
+            allow_inf_nan=False,
+        ),
+    ] = None
+    budget_calls: Annotated[
+        int | None, Field(description="Calls of models that one command may make.", ge=0)
+    ] = None
+    budget_tokens: Annotated[
+        int | None, Field(description="Tokens that the models of one command may read and write.", ge=0)
+    ] = None
+    cache: Annotated[
+        bool, Field(description="Whether equal requests to models get the answer that there is.")
+    ] = True
+    cache_ttl_s: Annotated[
+        PositiveFloat | None,
+        Field(
+            description="How long an answer is good, in seconds. Without it, for ever.", allow_inf_nan=False
+        ),
+    ] = None
+    history: Annotated[
+        bool, Field(description="Whether every call of a model is kept, with what was asked and answered.")
+    ] = True
     workers: Annotated[int, Field(description="Worker processes.", ge=1, le=64)] = 2
     concurrency: Annotated[PositiveInt, Field(description="Calls that one worker runs at a time.")] = 8
     max_queue: Annotated[PositiveInt, Field(description="Calls that may wait for a slot.")] = 1024

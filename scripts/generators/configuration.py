@@ -43,7 +43,8 @@ def make_configuration(path: Path) -> dict[Path, str]:
 
 def _row(name: str, form: dict[str, Any]) -> str:
     field = Settings.model_fields[name]
-    default = "" if field.default_factory is not None or field.default in (None, ()) else f"`{field.default}`"
+    value = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    default = "" if field.default_factory is not None or value in (None, ()) else f"`{value}`"
     cells = [f"`{name}`", f"`{ENVIRONMENT_PREFIX}{name.upper()}`", _kind(form), default, form["description"]]
     return f"| {' | '.join(cells)} |"
 
@@ -57,7 +58,14 @@ def _kind(form: dict[str, Any]) -> str:
 def _bounded(form: dict[str, Any]) -> str:
     if words := form.get("enum"):
         return " or ".join(f"`{word}`" for word in words)
-    kind = {"string": "text", "integer": "whole number", "number": "number", "array": "list"}[form["type"]]
+    kinds = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "array": "list",
+        "boolean": "true or false",
+    }
+    kind = kinds[form["type"]]
     bounds = [
         f"{word} {form[key]}"
         for key, word in {
