@@ -7,8 +7,8 @@ import gzip
 import json
 import socket
 import struct
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
@@ -19,10 +19,17 @@ from provider_server.mischief import Manners, Mischief
 from provider_server.refused import RefusedError
 from provider_server.wire import Wire
 
-__all__ = ["GoneError", "conduct"]
+__all__ = ["Conduct", "GoneError"]
 
 _HUGE: Final = 10_000_000  # letters
+_STATUS: Final[dict[Mischief | None, int]] = {
+    Mischief.RATE_LIMITED: 429,
+    Mischief.RATE_LIMITED_UNTIL: 429,
+    Mischief.BROKEN: 500,
+    Mischief.OVERLOADED: 529,
+}
 _SLOW_S: Final = 0.05
+_CLOSING: Final = 3  # events at the end of a stream: with the first of them a client may have all it wants
 _LINGER_NONE: Final = struct.pack("ii", 1, 0)  # close with a reset, not with a goodbye
 
 
@@ -30,111 +37,112 @@ class GoneError(Exception):
     """The connection is at its end, by either side."""
 
 
-async def conduct(
-    writer: asyncio.StreamWriter, wire: Wire, asked: Asked, said: Said, manners: Manners
-) -> Said | None:
-    """Answer; returns what was said when the whole answer was sent, None when it was not. Raises GoneError."""
-    if manners.delay_s:
-        await asyncio.sleep(manners.delay_s)
-    match manners.mischief:
-        case Mischief.RATE_LIMITED:
-            return await _refuse(writer, wire, 429, {"Retry-After": f"{manners.retry_after_s:g}"})
-        case Mischief.RATE_LIMITED_UNTIL:
-            until = datetime.now(UTC) + timedelta(seconds=manners.retry_after_s)
-            return await _refuse(writer, wire, 429, {"Retry-After": format_datetime(until, usegmt=True)})
-        case Mischief.BROKEN:
-            return await _refuse(writer, wire, 500, {})
-        case Mischief.OVERLOADED:
-            return await _refuse(writer, wire, 529, {})
-        case Mischief.RESET:
-            _reset(writer)
-        case Mischief.SILENT:
-            await _say_nothing()
-        case Mischief.MALFORMED:
-            await _send(writer, plain(200, b'{"id": "x", "choices": [{'))
-            return None
-        case Mischief.WRONG_TYPE:
-            await _send(writer, plain(200, b"<html><body>Bad gateway</body></html>", "text/html"))
-            return None
-        case Mischief.HUGE:
-            said = replace(said, text=f"{said.text} {'x' * _HUGE}")
-        case _:
-            pass
-    if asked.streams:
-        return await _stream(writer, wire, asked, said, manners)
-    return await _answer(writer, wire, asked, said, manners)
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """One answer on its way. `bill` is called for a whole one before its end is sent: once a client has it, it is billed."""
 
+    writer: asyncio.StreamWriter
+    wire: Wire
+    asked: Asked
+    said: Said
+    manners: Manners
+    bill: Callable[[Said], None]
 
-async def _answer(
-    writer: asyncio.StreamWriter, wire: Wire, asked: Asked, said: Said, manners: Manners
-) -> Said | None:
-    body = json.dumps(wire.answer(asked, said), ensure_ascii=False).encode()
-    whole = plain(200, body)
-    match manners.mischief:
-        case Mischief.GZIP:
-            whole = plain(200, gzip.compress(body), headers={"Content-Encoding": "gzip"})
-        case Mischief.RESET_MIDWAY | Mischief.HALF_EVENT:
-            await _send(writer, whole[: len(whole) - len(body) // 2])
-            _reset(writer)
-        case Mischief.SLOW:
-            await _drip(writer, whole)
-        case _:
-            pass
-    await _send(writer, whole)
-    return said
+    async def carry_out(self) -> None:
+        """Answer, or do whatever is done instead. Raises GoneError."""
+        if self.manners.delay_s:
+            await asyncio.sleep(self.manners.delay_s)
+        match self.manners.mischief:
+            case mischief if mischief in _STATUS:
+                await self._refuse(_STATUS[mischief])
+            case Mischief.RESET:
+                _reset(self.writer)
+            case Mischief.SILENT:
+                await _say_nothing()
+            case Mischief.MALFORMED:
+                await self._send(plain(200, b'{"id": "x", "choices": [{'))
+            case Mischief.WRONG_TYPE:
+                await self._send(plain(200, b"<html><body>Bad gateway</body></html>", "text/html"))
+            case Mischief.HUGE:
+                await replace(self, said=self._enlarged(), manners=Manners()).carry_out()
+            case _:
+                await self._answer()
 
+    async def _answer(self) -> None:
+        await (self._stream() if self.asked.streams else self._say())
 
-async def _stream(
-    writer: asyncio.StreamWriter, wire: Wire, asked: Asked, said: Said, manners: Manners
-) -> Said | None:
-    events: Iterator[bytes] = wire.events(asked, said)
-    match manners.mischief:
-        case Mischief.RESET_MIDWAY:
-            first = [next(events), next(events)]
-            async for piece in streamed(first, 0.0):
-                if not piece.startswith(b"0\r\n"):
-                    await _send(writer, piece)
-            _reset(writer)
-        case Mischief.HALF_EVENT:
-            first, half = next(events), next(events)
-            async for piece in streamed([first, half[: len(half) // 2]], 0.0):
-                await _send(writer, piece)
-            return None
-        case Mischief.SLOW:
-            await _drip(writer, b"".join([piece async for piece in streamed(events, 0.0)]))
-        case Mischief.GZIP:
-            packed = gzip.compress(b"".join(events))
-            async for piece in streamed([packed], 0.0, {"Content-Encoding": "gzip"}):
-                await _send(writer, piece)
-            return said
-        case _:
-            pass
-    async for piece in streamed(events, manners.between_s):
-        await _send(writer, piece)
-    return said
+    async def _say(self) -> None:
+        body = json.dumps(self.wire.answer(self.asked, self.said), ensure_ascii=False).encode()
+        whole = plain(200, body)
+        match self.manners.mischief:
+            case Mischief.GZIP:
+                whole = plain(200, gzip.compress(body), headers={"Content-Encoding": "gzip"})
+            case Mischief.RESET_MIDWAY | Mischief.HALF_EVENT:
+                await self._send(whole[: len(whole) - len(body) // 2])
+                _reset(self.writer)
+            case Mischief.SLOW:
+                await self._drip(whole)
+            case _:
+                pass
+        self.bill(self.said)
+        await self._send(whole)
 
+    async def _stream(self) -> None:
+        events = list(self.wire.events(self.asked, self.said))
+        match self.manners.mischief:
+            case Mischief.RESET_MIDWAY:
+                await self._send_all(streamed(events[:2], 0.0, ends=False))
+                _reset(self.writer)
+            case Mischief.HALF_EVENT:
+                half = events[1][: len(events[1]) // 2]
+                await self._send_all(streamed([events[0], half], 0.0))
+            case Mischief.SLOW:
+                await self._drip(b"".join([piece async for piece in streamed(events, 0.0)]))
+            case Mischief.GZIP:
+                self.bill(self.said)
+                packed = [gzip.compress(b"".join(events))]
+                await self._send_all(streamed(packed, 0.0, {"Content-Encoding": "gzip"}))
+            case _:
+                await self._send_all(streamed(self._billed(events), self.manners.between_s))
 
-async def _refuse(writer: asyncio.StreamWriter, wire: Wire, status: int, headers: dict[str, str]) -> None:
-    code = {429: "rate_limit_error", 529: "overloaded_error"}.get(status, "api_error")
-    refusal = RefusedError(status, code, "try again later")
-    body = json.dumps(wire.error(refusal)).encode()
-    await _send(writer, plain(status, body, headers=headers))
+    def _billed(self, events: list[bytes]) -> Iterator[bytes]:
+        """The events; the bill is made before the first after which a client may have all it wants."""
+        for left, event in zip(range(len(events), 0, -1), events, strict=True):
+            if left == min(_CLOSING, len(events)):
+                self.bill(self.said)
+            yield event
 
+    async def _refuse(self, status: int) -> None:
+        headers: dict[str, str] = {}
+        if self.manners.mischief is Mischief.RATE_LIMITED:
+            headers["Retry-After"] = f"{self.manners.retry_after_s:g}"
+        if self.manners.mischief is Mischief.RATE_LIMITED_UNTIL:
+            until = datetime.now(UTC) + timedelta(seconds=self.manners.retry_after_s)
+            headers["Retry-After"] = format_datetime(until, usegmt=True)
+        code = {429: "rate_limit_error", 529: "overloaded_error"}.get(status, "api_error")
+        refusal = RefusedError(status, code, "try again later")
+        await self._send(plain(status, json.dumps(self.wire.error(refusal)).encode(), headers=headers))
 
-async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    try:
-        writer.write(data)
-        await writer.drain()
-    except ConnectionError:
-        raise GoneError from None
+    def _enlarged(self) -> Said:
+        return replace(self.said, text=f"{self.said.text} {'x' * _HUGE}")
 
+    async def _drip(self, data: bytes) -> None:
+        """Send all but the end, a byte at a time; the client has given up long before."""
+        for index in range(len(data) - 1):
+            await self._send(data[index : index + 1])
+            await asyncio.sleep(_SLOW_S)
+        await _say_nothing()
 
-async def _drip(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Send all but the end, a byte at a time; the client has given up long before."""
-    for index in range(len(data) - 1):
-        await _send(writer, data[index : index + 1])
-        await asyncio.sleep(_SLOW_S)
-    await _say_nothing()
+    async def _send_all(self, pieces: AsyncIterator[bytes]) -> None:
+        async for piece in pieces:
+            await self._send(piece)
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            self.writer.write(data)
+            await self.writer.drain()
+        except ConnectionError:
+            raise GoneError from None
 
 
 async def _say_nothing() -> None:

@@ -72,15 +72,16 @@ def plain(status: int, body: bytes, kind: str = "application/json", headers: Map
 
 
 async def streamed(
-    events: Iterable[bytes], between_s: float, headers: Mapping[str, str] = {}
+    events: Iterable[bytes], between_s: float, headers: Mapping[str, str] = {}, *, ends: bool = True
 ) -> AsyncIterator[bytes]:
-    """A chunked answer, event by event."""
+    """A chunked answer, event by event; one that does not end lacks the last chunk."""
     yield _head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **headers})
     for event in events:
         yield b"%x\r\n%s\r\n" % (len(event), event)
         if between_s:
             await asyncio.sleep(between_s)
-    yield b"0\r\n\r\n"
+    if ends:
+        yield b"0\r\n\r\n"
 
 
 def _head(status: int, headers: Mapping[str, str]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 
 from provider_server.anthropic import Anthropic
 from provider_server.asked import Asked, Head, Said
-from provider_server.conduct import GoneError, conduct
+from provider_server.conduct import Conduct, GoneError
 from provider_server.embeddings import CohereEmbed, OpenAIEmbeddings
 from provider_server.exchange import plain, read_body, read_head
 from provider_server.gemini import Gemini
@@ -46,7 +46,7 @@ class Seen:
     asked: Asked
     mischief: Mischief | None
     said: Said | None
-    """What was said, when the whole answer was sent; None when it was not."""
+    """What was said, where that was a whole answer, which is noted before its end is sent; None otherwise."""
 
 
 class ProviderServer:
@@ -188,18 +188,26 @@ class ProviderServer:
         self._numbers += 1
         self._open += 1
         self.most_open = max(self.most_open, self._open)
-        answering = asyncio.create_task(conduct(writer, wire, asked, self.reply(asked), manners))
+        billed: list[Said] = []
+
+        def bill(said: Said) -> None:
+            billed.append(said)
+            self.seen.append(Seen(asked, manners.mischief, said))
+
+        answering = asyncio.create_task(
+            Conduct(writer, wire, asked, self.reply(asked), manners, bill).carry_out()
+        )
         listening = asyncio.create_task(reader.read(1))
-        said: Said | None = None
         try:
             await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
             if not answering.done():
                 self.abandoned += 1
                 raise GoneError
-            said = answering.result()
+            answering.result()
         finally:
             self._open -= 1
-            self.seen.append(Seen(asked, manners.mischief, said))
+            if not billed:
+                self.seen.append(Seen(asked, manners.mischief, None))
             answering.cancel()
             listening.cancel()
         try:
