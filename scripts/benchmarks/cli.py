@@ -1,5 +1,5 @@
 """Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`,
-`scripts/bench sandbox`, `scripts/bench soak`, `scripts/bench traces`.
+`scripts/bench kills`, `scripts/bench sandbox`, `scripts/bench soak`, `scripts/bench traces`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmarks.faults_run import run_faults
 from benchmarks.fuzz import Campaign
 from benchmarks.fuzz_run import run_fuzz
 from benchmarks.isolation import FULL_AMOUNTS, QUICK_AMOUNTS
+from benchmarks.kills_run import run_kills_and_judge
 from benchmarks.measures.catalogue import MEASURES
 from benchmarks.peers.roster import CONTESTANTS
 from benchmarks.sandbox_run import run_sandbox
@@ -40,6 +41,8 @@ _CALLS: Final = 5_000
 _QUICK_CALLS: Final = 200
 _ROUNDS: Final = 6
 _QUICK_ROUNDS: Final = 1
+_HOSTS: Final = 100
+_QUICK_HOSTS: Final = 2
 _LEAK_CALLS: Final = 20_000
 _LEAK_RESTARTS: Final = 200
 
@@ -98,6 +101,18 @@ def _interpreter(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _kills(given: argparse.Namespace) -> int:
+    run = run_kills_and_judge(
+        console=Console(stderr=True),
+        hosts=given.hosts or (_QUICK_HOSTS if given.quick else _HOSTS),
+        seed=given.seed,
+        database=given.database,
+    )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _sandbox(given: argparse.Namespace) -> int:
     run = run_sandbox(console=Console(stderr=True), amounts=QUICK_AMOUNTS if given.quick else FULL_AMOUNTS)
     run.print(_console())
@@ -137,7 +152,7 @@ def _write_json(path: Path | None, report: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
     commands = parser.add_subparsers(
-        required=True, metavar="bridge|faults|fuzz|interpreter|sandbox|soak|traces"
+        required=True, metavar="bridge|faults|fuzz|interpreter|kills|sandbox|soak|traces"
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
@@ -172,6 +187,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     interpreter.add_argument("--peers", nargs="+", choices=CODERS, metavar="NAME", help=", ".join(CODERS))
     interpreter.set_defaults(run=_interpreter)
+
+    kills = commands.add_parser(
+        "kills", parents=[shared], help="hosts killed while they execute, and what is left of what they did"
+    )
+    kills.add_argument("--seed", type=int, default=1, help="draws the moments of the kills (1)")
+    kills.add_argument("--hosts", type=int, help=f"to be killed, one after the other ({_HOSTS})")
+    kills.add_argument("--database", metavar="URL", help="a path or URL, in place of a new file")
+    kills.set_defaults(run=_kills)
 
     sandbox = commands.add_parser(
         "sandbox", parents=[shared], help="what isolation costs: births, calls, memory, ends"
