@@ -21,7 +21,6 @@ from dspash.gateway.offline import OfflineModel
 from dspash.gateway.pipeline import PipelineParts
 from dspash.gateway.price import PriceTable
 from dspash.gateway.providers.directory import ConfiguredProviders, EnvironmentOnly, ProviderDirectory
-from dspash.gateway.providers.environment import environment_roster
 from dspash.gateway.refusals import RefusedError
 from dspash.resources.lm.budget_keeper import BudgetKeeper
 from dspash.resources.lm.cache_store import StoredCache
@@ -93,6 +92,8 @@ def assemble_gateway(choice: LMChoice, records: Records, recorder: Recorder | No
 
 def _configured(records: Records, readers: Executor) -> ConfiguredProviders:
     """The providers that are kept, and those of the environment."""
+    from dspash.gateway.providers.environment import environment_roster
+
     if not records.are_kept:
         return EnvironmentOnly(environment_roster(os.environ))
     from dspash.resources.lm.stored_providers import StoredProviders

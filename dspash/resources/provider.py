@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from dspash.errors import ConfigurationError
 from dspash.gateway.providers.catalogue import PROVIDER_TYPES
-from dspash.gateway.providers.roster import RESERVED
+from dspash.gateway.providers.naming import RESERVED
 from dspash.resources.kernel import Attribute, Resource, Scene, Values, create, generic, update
 from dspash.resources.provider_config import ProviderConfig, connection_of
 from dspash.resources.refusal import refused

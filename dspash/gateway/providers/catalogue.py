@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from dspash.gateway.providers.naming import OFFLINE
 from dspash.gateway.providers.provider_type import EmbeddingWire, ProviderType, TokenCounter, Wire
 
-__all__ = ["COMPATIBLE", "OFFLINE", "PROVIDER_TYPES"]
+__all__ = ["COMPATIBLE", "PROVIDER_TYPES"]
 
-OFFLINE: Final = "offline"
 COMPATIBLE: Final = "openai-compatible"
 
 _TYPES: Final = (

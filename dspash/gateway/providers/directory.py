@@ -6,20 +6,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from dspash.gateway.errors import AuthError, UnsupportedModelError
 from dspash.gateway.port import Capabilities
-from dspash.gateway.price import Price
-from dspash.gateway.providers.abilities import capabilities_of
-from dspash.gateway.providers.catalogue import OFFLINE
-from dspash.gateway.providers.connection import Connection
-from dspash.gateway.providers.model_table import FREE, ModelFacts, ModelTable, bundled_table
-from dspash.gateway.providers.roster import DEFAULT, Roster, offline_target, split_name
+from dspash.gateway.price import Price, Rates
+from dspash.gateway.providers.naming import DEFAULT, OFFLINE, offline_target, split_name
 from dspash.gateway.target import Route, Target
+
+if TYPE_CHECKING:
+    # What knows providers is loaded when the first of them is named: an app on `offline` does without.
+    from dspash.gateway.providers.connection import Connection
+    from dspash.gateway.providers.model_table import ModelFacts, ModelTable
+    from dspash.gateway.providers.roster import Roster
 
 __all__ = ["ConfiguredProviders", "EnvironmentOnly", "ProviderDirectory"]
 
+_FREE: Final = Price(Rates(0.0, 0.0), "computed here")
 _MOST_NAMES: Final = 1024  # routes remembered of one roster: programs make up names
 _MOST_RETIRED: Final = 256  # connections that calls under way may still need
 
@@ -60,7 +63,8 @@ class _Known:
 class ProviderDirectory:
     """Implements Directory, PriceTable and Connections. Thread-safe.
 
-    `default` is the name that programs' `default` leads to; without it the provider that is the default, else `offline`.
+    `default` is the name that programs' `default` leads to; without it, and where it says `default` itself, that is the
+    provider that is the default, else `offline`.
     Names of the offline model are answered without a look at what is configured.
     """
 
@@ -69,11 +73,11 @@ class ProviderDirectory:
         configured: ConfiguredProviders,
         *,
         default: str | None = None,
-        table: Callable[[], ModelTable] = bundled_table,
+        table: Callable[[], ModelTable] | None = None,
     ) -> None:
         self._configured = configured
-        self._default = default
-        self._table = table
+        self._default = None if default == DEFAULT else default
+        self._table = table or _bundled_table
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._connections: OrderedDict[str, Connection] = OrderedDict()
@@ -110,13 +114,15 @@ class ProviderDirectory:
             from dspash.gateway.offline import OfflineModel
 
             return OfflineModel().capabilities()
+        from dspash.gateway.providers.abilities import capabilities_of
+
         connection = self.connection(target)
         return capabilities_of(self._facts(connection, target.model), connection.spoken)
 
     def price_of(self, target: Target) -> Price | None:
         """See PriceTable."""
         if target.is_local:
-            return FREE
+            return _FREE
         return self._facts(self.connection(target), target.model).price
 
     def connection(self, target: Target) -> Connection:
@@ -152,3 +158,9 @@ class ProviderDirectory:
             known = _Known(roster)
             self._known[tenant] = known
             return known
+
+
+def _bundled_table() -> ModelTable:
+    from dspash.gateway.providers.model_table import bundled_table
+
+    return bundled_table()

@@ -9,18 +9,13 @@ from typing import Final
 
 from dspash.gateway.errors import UnsupportedModelError
 from dspash.gateway.port import JsonMap, JsonValue
-from dspash.gateway.providers.catalogue import OFFLINE, PROVIDER_TYPES
+from dspash.gateway.providers.catalogue import PROVIDER_TYPES
 from dspash.gateway.providers.connection import Connection
 from dspash.gateway.providers.model_table import ModelTable
+from dspash.gateway.providers.naming import OFFLINE, offline_target, split_name
 from dspash.gateway.target import Route, Target
 
-__all__ = ["DEFAULT", "RESERVED", "ModelName", "Roster", "offline_target", "split_name"]
-
-DEFAULT: Final = "default"
-"""What a program says that leaves the choice to the host."""
-
-RESERVED: Final = frozenset({DEFAULT, OFFLINE})
-"""Names that no provider and no alias may have."""
+__all__ = ["ModelName", "Roster"]
 
 _DEEPEST: Final = 8  # aliases of aliases
 _SHOWN: Final = 12  # names in a message
@@ -122,17 +117,3 @@ class Roster:
         return (
             f"models are called PROVIDER/MODEL, or by an alias; there are {', '.join(self._names()[:_SHOWN])}"
         )
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """Provider and model of `provider/model` or `provider:model`; no model where neither sign is in it.
-
-    The first of the signs divides: ids of models may have both.
-    """
-    at = min((place for sign in "/:" if (place := name.find(sign)) > 0), default=len(name))
-    return name[:at], name[at + 1 :]
-
-
-def offline_target(variant: str = "") -> Target:
-    """The model that is computed in this process; its variants are all the same."""
-    return Target(OFFLINE, OFFLINE, variant or OFFLINE, key_id=OFFLINE, is_local=True)

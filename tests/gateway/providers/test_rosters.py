@@ -18,8 +18,9 @@ from dspash.gateway.providers.connection import Connection, address_of, provider
 from dspash.gateway.providers.directory import EnvironmentOnly, ProviderDirectory
 from dspash.gateway.providers.environment import environment_roster, keys_found, no_key_notice
 from dspash.gateway.providers.model_table import bundled_table
+from dspash.gateway.providers.naming import split_name
 from dspash.gateway.providers.provider_type import Wire
-from dspash.gateway.providers.roster import ModelName, Roster, split_name
+from dspash.gateway.providers.roster import ModelName, Roster
 from dspash.secrets import Secret
 
 KEYS = {"OPENAI_API_KEY": "sk-one", "ANTHROPIC_API_KEY": "sk-two"}
@@ -124,7 +125,10 @@ def test_default_is_what_the_host_says_then_the_default_provider_then_offline() 
     )
 
     assert names(directory(default="openai/o3").resolve("default", "t")) == ["openai/o3"]
-    assert names(ProviderDirectory(EnvironmentOnly(kept)).resolve("default", "t")) == ["mine/m"]
+    for said in (None, "default"):
+        assert names(ProviderDirectory(EnvironmentOnly(kept), default=said).resolve("default", "t")) == [
+            "mine/m"
+        ]
     assert names(directory().resolve("default", "t")) == ["offline/offline"]
 
 
