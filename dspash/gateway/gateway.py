@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from dspash.errors import ReentrancyError
 from dspash.gateway.answer import Answer, Source
 from dspash.gateway.assembly import assembled
 from dspash.gateway.authorise import check_permission
@@ -88,10 +89,11 @@ class Gateway:
         return self._is_computed_here(route.targets[0], payer)
 
     def complete(self, call: LMCall) -> Answer:
-        """Answer one call. Waits, unless it is computed here. Raises GatewayError."""
+        """Answer one call. Waits, unless it is computed here. Raises GatewayError; ReentrancyError on its own loop."""
         route = self._admit(call)
         if self._is_computed_here(route.targets[0], call.payer):
             return self._compute(call, route.targets[0])
+        self._check_thread("Gateway.complete", "await Gateway.acomplete")
         return _result(self._begin(call, route))
 
     def stream(self, call: LMCall) -> Iterator[JsonMap | Answer]:
@@ -102,6 +104,7 @@ class Gateway:
         route = self._admit(call)
         if self._is_computed_here(route.targets[0], call.payer):
             return self._compute_events(call, route.targets[0])
+        self._check_thread("Gateway.stream", "use Gateway.astream")
         return _translated(read_sync(self._loop, self._stream(_routed(call, route))))
 
     def submit(self, call: LMCall) -> Future[Answer]:
@@ -168,6 +171,10 @@ class Gateway:
     def close(self) -> None:
         """Abandon what is under way and close the connections. Idempotent; waits for some seconds at most."""
         self._loop.close()
+
+    def _check_thread(self, call: str, instead: str) -> None:
+        if self._loop.is_here:
+            raise ReentrancyError(call=call, instead=f"{instead} on the gateway's loop")
 
     def _admit(self, call: LMCall) -> Route:
         """Where the call leads. Raises GatewayError when it is refused."""

@@ -37,7 +37,7 @@ class CacheStore(Protocol):
     """Where cached answers outlive the process."""
 
     async def get(self, tenant: str, key: str) -> KeptAnswer | None:
-        """What is kept under `key` for `tenant`, expired or not; None when nothing is."""
+        """What is kept under `key` for `tenant`, expired or not; None when nothing is, or it cannot be read."""
         ...
 
     def put(self, kept: KeptAnswer) -> None:

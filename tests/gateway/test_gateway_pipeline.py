@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from steps import MemoryCacheStore, MemoryJournal, MemoryLedger, text_in
 
+from dspash.errors import ReentrancyError
 from dspash.gateway import (
     NO_CACHE,
     Account,
@@ -338,6 +339,20 @@ def test_closing_ends_what_is_under_way_and_leaves_nothing_behind(tmp_path: Path
             gateway.complete(saying("late"))
         gateway.close()
         waiting.shutdown()
+
+
+def test_waiting_on_the_gateways_own_loop_is_refused_with_the_way_out() -> None:
+    with serving() as (gateway, _):
+
+        async def wait() -> None:
+            gateway.complete(saying())
+
+        async def listen() -> None:
+            gateway.stream(saying())
+
+        for waits, way_out in ((wait, "acomplete"), (listen, "astream")):
+            with pytest.raises(ReentrancyError, match=way_out):
+                gateway.run(waits()).result(10)
 
 
 def test_a_loop_that_was_never_needed_is_closed_without_having_been_started() -> None:
