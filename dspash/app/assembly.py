@@ -139,6 +139,7 @@ def assemble(
             gateway,
             records,
             recorder,
+            lm_parts.keeper,
             prices=lm_parts.prices,
             payer=payers.host,
             cache=lm.cache,

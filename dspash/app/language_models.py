@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from dspash.app.batching import OnItem, ask_all
 from dspash.app.estimating import estimate_by_history, estimate_by_prompts
@@ -24,7 +24,9 @@ from dspash.gateway.upstream import TokenCount
 from dspash.supervision.validation import require_count, require_period
 
 if TYPE_CHECKING:
+    from dspash.resources.budget import Budget
     from dspash.resources.lm import Grouping, LMUsage
+    from dspash.resources.lm.budget_keeper import BudgetKeeper
     from dspash.resources.lm_request import LMRequest
     from dspash.resources.recording import Recorder
 
@@ -57,6 +59,7 @@ class LanguageModels:
         gateway: Gateway,
         records: Records,
         recorder: Recorder | None,
+        keeper: BudgetKeeper | None,
         *,
         prices: PriceTable,
         payer: Payer,
@@ -66,6 +69,7 @@ class LanguageModels:
         self._gateway = gateway
         self._records = records
         self._recorder = recorder
+        self._keeper = keeper
         self._prices = prices
         self._usual = _Terms(payer, cache, timeout_s)
 
@@ -246,6 +250,35 @@ class LanguageModels:
         chosen = {"program": program, "run": run, "model": model, "provider": provider}
         groups = (by,) if isinstance(by, str) else tuple(by)
         return usage_of(self._records.scene(), groups, chosen, since=since, until=until)
+
+    def set_budget(
+        self,
+        name: str,
+        *,
+        scope: Literal["tenant", "program", "run", "provider", "key"] = "tenant",
+        subject: str = "",
+        period: Literal["total", "day", "month"] = "total",
+        calls: int | None = None,
+        tokens: int | None = None,
+        usd: float | None = None,
+    ) -> Budget:
+        """Limit what calls may come to, from now on: make a budget of that name, or change the limits of the one there is.
+
+        One that is made otherwise, also by another process, holds within a second. Raises InvalidInputError,
+        ConflictError, and ConfigurationError where nothing is kept.
+        """
+        from dspash.resources.budget import Budget
+
+        budgets = self._records.of(Budget)
+        limits = {"max_calls": calls, "max_tokens": tokens, "max_cost": usd}
+        if budgets.count(filter={"name": name}):
+            made = budgets.update(name, **limits)
+        else:
+            made = budgets.create(name=name, scope=scope, subject=subject, period=period, **limits)
+        if self._keeper is not None:
+            self._keeper.look()
+            self._keeper.start()
+        return made
 
     def clear_cache(self, model: str | None = None) -> int:
         """Remove all answers from the cache, or those of one model; how many were kept."""
