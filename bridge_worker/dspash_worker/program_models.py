@@ -16,6 +16,7 @@ from dspy.clients.base_lm import LM_CLASS_STATE_KEY
 from dspy.clients.provider import Provider
 
 from dspash_worker.client_settings import without_client_settings
+from dspash_worker.documents import leave_out_file_names, write_file_names
 from dspash_worker.embedding import lead_embeddings_to_host, leave_embeddings_alone
 from dspash_worker.engine import AsyncGatewayEngine, GatewayEngine
 from dspash_worker.history import History
@@ -88,6 +89,7 @@ def lead_models_to_host(history: History) -> None:
     """From now on models that are made in this process lead to the host; their calls are kept in `history`."""
     ProgramLM.kept_in = history
     lead_embeddings_to_host()
+    leave_out_file_names()
     for place in _PLACES:
         setattr(place, "LM", ProgramLM)  # noqa: B010
 
@@ -95,5 +97,6 @@ def lead_models_to_host(history: History) -> None:
 def leave_models_alone() -> None:
     """From now on they are DSPy's own, as a plain session has them."""
     leave_embeddings_alone()
+    write_file_names()
     for place in _PLACES:
         setattr(place, "LM", _ORIGINAL)  # noqa: B010
