@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dspash.resources.kernel import Scene
     from dspash.resources.kernel.scene import StoredScene
 
-__all__ = ["cache_stats", "clear_cache", "prune_cache"]
+__all__ = ["cache_stats", "clear_cache", "prune_cache", "remove_expired"]
 
 _CACHE: Final = "CacheEntry"
 
@@ -62,8 +62,7 @@ def prune_cache(scene: Scene, max_entries: int | None = None) -> int:
         .where(newer.tenant_id == columns.tenant_id, newer.key == columns.key, newer.id > columns.id)
         .exists()
     )
-    removed = remove_those(scene, _CACHE, columns.expires_at <= scene.now())
-    removed += remove_those(scene, _CACHE, replaced)
+    removed = remove_expired(scene) + remove_those(scene, _CACHE, replaced)
     if max_entries is not None:
         kept = table.alias("kept").c
         too_many = (
@@ -74,6 +73,11 @@ def prune_cache(scene: Scene, max_entries: int | None = None) -> int:
         )
         removed += remove_those(scene, _CACHE, columns.id.in_(too_many))
     return removed
+
+
+def remove_expired(scene: Scene) -> int:
+    """Remove the answers of the scene's tenant that are of no use any more; how many those were."""
+    return remove_those(scene, _CACHE, _table(scene).c.expires_at <= scene.now())
 
 
 def clear_cache(scene: Scene, *, model: str | None = None, key: str | None = None) -> int:
