@@ -148,7 +148,7 @@ class Call:
         with self.cancellation:
             inbox = ThreadInbox()
             pending = self._begin(command, args, inbox, timeout_s)
-            self._channel.lead(inbox.waiting, own=1)
+            self._await(inbox)
             delivery = inbox.take(timeout_s)
             self._asks.withdraw(pending, "timeout")
             return _value_of(delivery, command, timeout_s)
@@ -168,7 +168,7 @@ class Call:
         try:
             while True:
                 with self.cancellation:
-                    self._channel.lead(inbox.waiting, own=1)
+                    self._await(inbox)
                     delivery = inbox.take(self._left(until))
                 if not isinstance(delivery, Item):
                     return _value_of(delivery, command, timeout_s)
@@ -187,6 +187,8 @@ class Call:
         with self.cancellation:
             pending = self._begin(command, args, inbox, timeout_s)
         try:
+            with self.cancellation:
+                self._have_read()
             return _value_of(await inbox.take(timeout_s), command, timeout_s)
         finally:
             with self.cancellation:
@@ -208,6 +210,8 @@ class Call:
         with self.cancellation:
             pending = self._begin(command, args, inbox, timeout_s, streams=True)
         try:
+            with self.cancellation:
+                self._have_read()
             while isinstance(delivery := await inbox.take(self._left(until)), Item):
                 yield delivery.data
             stream.result = _value_of(delivery, command, timeout_s)
@@ -246,6 +250,20 @@ class Call:
             self._asks.withdraw(pending, cancelled.reason)
             raise
         return pending
+
+    def _await(self, inbox: ThreadInbox) -> None:
+        """Read in this thread for a while; see that somebody does when nothing has come by then."""
+        self._channel.lead(inbox.waiting, own=1)
+        if not inbox.waiting():
+            self._have_read()
+
+    def _have_read(self) -> None:
+        try:
+            self._channel.have_read()
+        except RuntimeError as error:
+            raise FaultError.of(
+                FaultKind.UNAVAILABLE, f"nobody could hear the host's answer: {error}"
+            ) from None
 
     def _until(self, timeout_s: float | None) -> float | None:
         return None if timeout_s is None else self._now() + timeout_s

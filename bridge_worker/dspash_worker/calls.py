@@ -32,6 +32,7 @@ from dspash_worker.domain import Domain, Workbench
 from dspash_worker.exit import ExitCode
 from dspash_worker.interruption import interrupt, interrupt_later
 from dspash_worker.log import say
+from dspash_worker.own_thread import OwnThread
 from dspash_worker.reply import reply_with_fault, reply_with_value
 from dspash_worker.reverse import ReverseRequests
 from dspash_worker.threads import CallThreads
@@ -64,8 +65,8 @@ class _Ticket:
 class Calls:
     """All open calls of one worker, and the rules by which they begin and end.
 
-    They begin in the order of their arrival, each in the next thread that is free; until the domain is loaded, they
-    wait for it in that order.
+    They begin in the order of their arrival, each in the next thread that is free, or with `on_own_thread` one after the
+    other in the thread that reads; until the domain is loaded, they wait for it in that order.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Calls:
         asks: ReverseRequests,
         timers: Timers,
         concurrency: int,
+        on_own_thread: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now = now
@@ -82,7 +84,8 @@ class Calls:
         self._asks = asks
         self._timers = timers
         self._deadlines = Deadlines(timers, self._time_out, now=now)
-        self._threads: CallThreads[_Ticket] = CallThreads(concurrency, self._serve, idle=channel.lead)
+        self.own_thread: OwnThread[_Ticket] | None = OwnThread(self._serve) if on_own_thread else None
+        self._threads = self.own_thread or CallThreads(concurrency, self._serve, idle=channel.lead)
         asks.on_wait, asks.on_answer = self._threads.lend, self._threads.take_back
         self._lock = threading.Lock()
         self._open: dict[int, _Ticket] = {}

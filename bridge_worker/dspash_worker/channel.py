@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dspash_protocol import (
     Event,
@@ -26,7 +27,7 @@ from dspash_worker.reader import Reader, StreamEnd
 from dspash_worker.stdio import Pipes
 from dspash_worker.writer import Writer, WriterState
 
-__all__ = ["WRITE_DEADLINE_S", "Channel", "Ending"]
+__all__ = ["WRITE_DEADLINE_S", "Channel", "Ending", "Work"]
 
 WAKE_BYTES: Final = 4096
 
@@ -35,6 +36,8 @@ WRITE_DEADLINE_S: Final = 60.0
 
 CAN_LEAD: Final = hasattr(select, "epoll")
 """With poll, what one thread waits for cannot be changed by another; there, one thread reads everything."""
+
+_NOWHERE: Final = -1
 
 LAST_WRITE_DEADLINE_S: Final = 2.0
 """The same once the worker has said all it has to say, and would otherwise be gone."""
@@ -53,44 +56,73 @@ _WHEN_READING: Final = {StreamEnd.EOF: Ending.EOF, StreamEnd.BROKEN: Ending.BROK
 _WHEN_WRITING: Final = {WriterState.BROKEN: Ending.EOF, WriterState.OVERFULL: Ending.STALLED}
 
 
+class Work(Protocol):
+    """What the thread that reads does between its looks at the pipe; see OwnThread."""
+
+    def serve_waiting(self) -> None: ...
+    def serve_to_end(self) -> None: ...
+    def end(self) -> None: ...
+
+
 class Channel:
     """The pipe to the host. One thread reads and drains, in `run`; any thread sends, and may read for a while in `lead`.
 
-    Sending raises ConnectionError when the pipe is gone, else what Session.send raises.
+    Sending raises ConnectionError when the pipe is gone, else what Session.send raises. Without pipes, what is sent waits
+    for `open`.
     """
 
     def __init__(
         self,
-        pipes: Pipes,
+        pipes: Pipes | None,
         session: Session,
         *,
         write_deadline_s: float = WRITE_DEADLINE_S,
         expects_requests: bool = True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pipes = pipes
         self._session = session
         self._write_deadline_s = write_deadline_s
         self._expects_requests = expects_requests
         self._now = now
-        self._writer = Writer(pipes.writing, on_backlog=self._wake_reader, now=now)
+        self._writer = Writer(None, on_backlog=self._see_to_backlog, now=now)
         self._host_gone = False
         self._stopping = False
         self._thread: int | None = None  # the one in `run`
         self._reader: Reader | None = None  # while it is there
-        self._poller: Any = select.epoll() if CAN_LEAD else select.poll()
+        self._drains = False  # whether that thread waits for room in the pipe, too
+        self._serving = threading.Lock()  # over the next two
+        self._is_serving = False  # whether the thread in `run` is at work, and does not read
+        self._relief: threading.Thread | None = None  # reads in its stead
+        self._work: Work | None = None
+        self._ending = Ending.STOPPED
         self.forked = False
-        self._wake_reading, self._wake_writing = os.pipe()
-        for descriptor in (*pipes, self._wake_reading, self._wake_writing):
-            os.set_blocking(descriptor, False)
+        self._pipes = Pipes(_NOWHERE, _NOWHERE)
+        self._poller: Any = None
+        self._wake_reading, self._wake_writing = _NOWHERE, _NOWHERE
+        if pipes is not None:
+            self.open(pipes)
 
     def __repr__(self) -> str:
         return f"<Channel {self._find_ending() or 'open'} {self._session!r} {self._writer!r}>"
 
     @property
+    def is_open(self) -> bool:
+        """Whether there are pipes."""
+        return self._pipes.reading != _NOWHERE
+
+    @property
     def waiting_bytes(self) -> int:
         """Bytes that were sent and not taken by the pipe yet."""
         return self._writer.waiting_bytes
+
+    def open(self, pipes: Pipes) -> None:
+        """Speak on these, and say what was sent before there were any. Raises OSError."""
+        self._pipes = pipes
+        self._poller = select.epoll() if CAN_LEAD else select.poll()
+        self._wake_reading, self._wake_writing = os.pipe()
+        for descriptor in (*pipes, self._wake_reading, self._wake_writing):
+            os.set_blocking(descriptor, False)
+        self._writer.open(pipes.writing)
 
     # --- sending, from any thread ---
 
@@ -154,35 +186,83 @@ class Channel:
 
     # --- reading, in one thread ---
 
-    def run(self, receive: Callable[[Received], None]) -> Ending:
-        """Read until the pipe ends or `stop` is called; every message goes to `receive`, in order."""
-        self._thread = threading.get_ident()
+    def run(self, receive: Callable[[Received], None], work: Work | None = None) -> Ending:
+        """Read until the pipe ends or `stop` is called; every message goes to `receive`, in order.
+
+        `work` is served by this thread whenever all that has come was read.
+        """
+        self._work = work
+        self._begin_reading(receive)
+        self._read_on(work)
+        if work is not None and self._relief is not None:
+            work.serve_to_end()
+        return self._ending
+
+    def have_read(self) -> None:
+        """See that somebody reads while the thread in `run` is at work. Raises RuntimeError when no thread can be had."""
+        if not self._is_serving:
+            return
+        with self._serving:
+            if not self._is_serving or self._relief is not None:
+                return
+            relief = threading.Thread(target=self._relieve, name="dspash-reader", daemon=True)
+            relief.start()
+            self._relief = relief
+
+    def _begin_reading(self, receive: Callable[[Received], None]) -> None:
         reading, writing = self._pipes
-        poller = self._poller
-        poller.register(reading, select.POLLIN)
-        poller.register(self._wake_reading, select.POLLIN)
+        self._poller.register(reading, select.POLLIN)
+        self._poller.register(self._wake_reading, select.POLLIN)
         # Without interest in writing, the pipe still tells that nobody holds its other end: a host whose end was
         # inherited by some child of its own never closes it.
-        poller.register(writing, 0)
-        reader = self._reader = Reader(
+        self._poller.register(writing, 0)
+        self._reader = Reader(
             reading, self._session, receive, expects_requests=self._expects_requests, now=self._now
         )
-        drains = False
+
+    def _read_on(self, work: Work | None) -> None:
+        """Read until the end; or, with work, until another thread does."""
+        self._thread = threading.get_ident()
         while (ending := self._find_ending()) is None:
-            if bool(self._writer.waiting_bytes) is not drains:
-                drains = not drains
-                poller.modify(writing, select.POLLOUT if drains else 0)
-            for descriptor, signs in poller.poll(self._patience() if drains else None):
-                if descriptor == reading:
-                    reader.read()
-                elif descriptor == self._wake_reading:
-                    os.read(self._wake_reading, WAKE_BYTES)
-                elif signs & select.POLLOUT:
-                    self._writer.drain()
-                elif not reader.is_readable():
-                    self._host_gone = True
+            self._take_in()
+            if work is not None and not self._serve(work):
+                return
         self._writer.close()
-        return ending
+        self._ending = ending
+
+    def _relieve(self) -> None:
+        self._read_on(None)
+        if self._work is not None:
+            self._work.end()
+
+    def _serve(self, work: Work) -> bool:
+        """Do what is to be done; whether this is still the thread that reads."""
+        with self._serving:
+            self._is_serving, self._thread = True, None
+        work.serve_waiting()
+        with self._serving:
+            self._is_serving = False
+            if self._relief is None:
+                self._thread = threading.get_ident()
+            return self._relief is None
+
+    def _take_in(self) -> None:
+        """Wait for what the pipe has to say or takes, and see to that."""
+        if bool(self._writer.waiting_bytes) is not self._drains:
+            self._drains = not self._drains
+            self._poller.modify(self._pipes.writing, select.POLLOUT if self._drains else 0)
+        reader = self._reader
+        for descriptor, signs in self._poller.poll(self._patience() if self._drains else None):
+            if descriptor == self._wake_reading:
+                os.read(self._wake_reading, WAKE_BYTES)
+            elif signs & select.POLLOUT:
+                self._writer.drain()
+            elif reader is None:
+                continue
+            elif descriptor == self._pipes.reading:
+                reader.read()
+            elif not reader.is_readable():
+                self._host_gone = True
 
     # --- reading, in a thread that waits for what the host says next ---
 
@@ -224,6 +304,14 @@ class Channel:
     def _deadline_s(self) -> float:
         deadline_s = self._write_deadline_s
         return min(deadline_s, LAST_WRITE_DEADLINE_S) if self._stopping else deadline_s
+
+    def _see_to_backlog(self) -> None:
+        """Have what waits be drained: by the one that reads, and that somebody does."""
+        if self._wake_writing == _NOWHERE:
+            return  # it waits for the pipe
+        self._wake_reader()
+        with contextlib.suppress(RuntimeError):  # then by the thread that is at work, after that
+            self.have_read()
 
     def _wake_reader(self) -> None:
         if threading.get_ident() == self._thread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,6 +55,7 @@ class Dispatcher:
         calls: Calls,
         asks: ReverseRequests,
         max_frame: int,
+        pid: int | None,
         on_mode: Callable[[Greeting | None], None],
     ) -> None:
         self._session = session
@@ -61,6 +63,7 @@ class Dispatcher:
         self._calls = calls
         self._asks = asks
         self._max_frame = max_frame
+        self._pid = pid
         self._on_mode = on_mode
         self._mode_known = False
         self._own: dict[str, Callable[[Request], None]] = {
@@ -122,7 +125,10 @@ class Dispatcher:
             return
         self._session.peer_max_frame = greeting.max_frame
         answer = answer_greeting(
-            max_frame=self._max_frame, concurrency=self._calls.concurrency, versions=find_versions()
+            max_frame=self._max_frame,
+            concurrency=self._calls.concurrency,
+            versions=find_versions(),
+            pid=self._pid or os.getpid(),
         )
         reply_with_value(self._channel, request.id, answer)
         self._mode_known = True

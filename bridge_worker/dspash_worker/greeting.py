@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,6 +45,7 @@ def answer_greeting(
     max_frame: int,
     concurrency: int,
     versions: Mapping[str, str | None],
+    pid: int,
     features: Sequence[str] = FEATURES,
 ) -> dict[str, Any]:
     """The result of `hello`; `max_frame` is the longest payload this worker takes."""
@@ -54,7 +54,7 @@ def answer_greeting(
         "features": list(features),
         "max_frame": max_frame,
         "concurrency": concurrency,
-        "pid": os.getpid(),
+        "pid": pid,
         "versions": dict(versions),
     }
 

@@ -28,6 +28,10 @@ class Stats:
         self._asks = asks
         self._began_at = time.monotonic()
 
+    def begin(self) -> None:
+        """Count from now."""
+        self._began_at = time.monotonic()
+
     def read(self) -> dict[str, Any]:
         """Return all counters, as wire values. Bytes and seconds; counts since the start."""
         from dspash_worker.process_usage import measure_process  # psutil is slow to import

@@ -43,8 +43,13 @@ class Writer:
     """
 
     def __init__(
-        self, descriptor: int, *, on_backlog: Callable[[], None], now: Callable[[], float] = time.monotonic
+        self,
+        descriptor: int | None,
+        *,
+        on_backlog: Callable[[], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Without a descriptor everything waits until there is one."""
         self.state = WriterState.OPEN
         self._descriptor = descriptor
         self._on_backlog = on_backlog
@@ -63,6 +68,14 @@ class Writer:
     def waiting_bytes(self) -> int:
         """Bytes that were put and not written."""
         return self._outbox.waiting_bytes
+
+    def open(self, descriptor: int) -> None:
+        """Write to this pipe from now on, and first what has waited for it: in one write. Raises ConnectionError."""
+        with self._lock:
+            self._descriptor = descriptor
+            waiting = self._outbox.take_all()
+            if waiting:
+                self._put(waiting)
 
     # --- putting, from any thread; all raise ConnectionError once the writer is not open ---
 
@@ -179,6 +192,8 @@ class Writer:
             self._on_backlog()
 
     def _try_write(self, frame: bytes | memoryview) -> int:
+        if self._descriptor is None:
+            return 0
         try:
             return os.write(self._descriptor, frame)
         except BlockingIOError:

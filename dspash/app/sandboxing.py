@@ -15,6 +15,7 @@ from dspash.app.tools import Toolbox
 from dspash.bridge import Bridge
 from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import Grants
+from dspash.bridge.greeting import opening_of
 from dspash.bridge.sandbox_session import SandboxSession
 from dspash.bridge.sandboxed import Sandboxed
 from dspash.bridge.worker_kind import WorkerKind
@@ -157,7 +158,11 @@ class Sandboxing:
         """The kernel's own limit of CPU time counts from a worker's birth, and is but the last resort: the host looks."""
         plan = plan_for(spec, limits, self._options)
         cpu_s = 0 if persistent or not plan.limits.cpu_s else plan.limits.cpu_s + BIRTH_CPU_S
-        return WorkerKind(spec, replace(plan, limits=replace(plan.limits, cpu_s=cpu_s)), limits.frame_bytes)
+        plan = replace(plan, limits=replace(plan.limits, cpu_s=cpu_s))
+        if spec.tier.is_sandbox:
+            opening = opening_of(self._configure, max_frame=limits.frame_bytes)
+            plan = replace(plan, options=replace(plan.options, opening=opening))
+        return WorkerKind(spec, plan, limits.frame_bytes)
 
     def _log(self, runnables: Iterable[Runnable]) -> Definitions:
         """What a worker must be told to know these runnables."""

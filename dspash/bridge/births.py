@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -54,4 +55,6 @@ class PlainBirths:
         except OSError as error:
             on_failed(error)
         else:
+            with contextlib.suppress(OSError):  # it has ended, as will be heard
+                sock.sendall(b"".join(options.opening))
             on_born(process, sock)

@@ -19,7 +19,7 @@ from dspash.bridge.definitions import Definitions
 from dspash.bridge.grants import AskRefusedError
 from dspash.bridge.greeting import greet
 from dspash.bridge.memory_groups import MemoryGroups
-from dspash.bridge.rehearsal import rehearsal
+from dspash.bridge.rehearsal import configuring, rehearsal
 from dspash.bridge.sandboxed import Sandboxed, order_of
 from dspash.bridge.spares import Spares
 from dspash.bridge.status import SandboxStatus
@@ -219,11 +219,14 @@ class Disposables:
         if missing and kind.spec.tier.is_sandbox:
             worker.kill(StartFailed(f"it did not apply {', '.join(sorted(missing))}"))
             return
-        if self._spares.is_awaited(kind):
+        is_awaited, heard = self._spares.is_awaited(kind), kind.plan.options.opening
+        if heard or not is_awaited:
+            worker.briefing.configuration = self._configuration
+            worker.tell((configuring(self._configuration),), heard=heard)
+        if is_awaited:
             self._arrive(worker, kind)
         else:
-            worker.briefing.configuration = self._configuration
-            worker.tell(rehearsal(self._configuration))
+            worker.tell(rehearsal())
 
     def worker_told(self, worker: Worker) -> None:
         """It has rehearsed, or has taken the definitions of its call."""
@@ -338,7 +341,13 @@ class Disposables:
         self._asked_at[worker] = asked_at
         worker.watch()
         # No heartbeats: it is looked at from outside.
-        greet(worker, max_frame=kind.frame_bytes, heartbeat_s=0, timeout_s=self._boot_timeout_s)
+        greet(
+            worker,
+            max_frame=kind.frame_bytes,
+            heartbeat_s=0,
+            timeout_s=self._boot_timeout_s,
+            heard=kind.plan.options.opening,
+        )
         if self._closed:
             self._burials.kill_all((worker,))
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from dspash.bridge.definitions import Definition
 from dspash_protocol import Command
 
-__all__ = ["rehearsal"]
+__all__ = ["configuring", "rehearsal"]
 
 _ID: Final = "rehearsal"
 _SOURCE: Final = """
@@ -31,10 +31,14 @@ _REQUESTS: Final = (
 )
 
 
-def rehearsal(configuration: Mapping[str, Any]) -> tuple[Definition, ...]:
-    """What a spare worker is told: the configuration, which stays, and then a program, which does not."""
-    requests = ((Command.CONFIGURE, configuration), *_REQUESTS)
+def configuring(configuration: Mapping[str, Any]) -> Definition:
+    """What every worker is told first: the configuration, which stays."""
+    return Definition(1, _ID, str(Command.CONFIGURE), configuration, frozenset())
+
+
+def rehearsal() -> tuple[Definition, ...]:
+    """What a spare worker is told then: a program that does not stay."""
     return tuple(
         Definition(position, _ID, str(command), args, frozenset())
-        for position, (command, args) in enumerate(requests, start=1)
+        for position, (command, args) in enumerate(_REQUESTS, start=2)
     )

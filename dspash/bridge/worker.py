@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
@@ -159,19 +159,23 @@ class Worker:
             self.briefing.follower.catch_up(news.append)
         return self._request(call, wait=False, news=news)
 
-    def greet(self, hello: Call) -> bool:
-        """Send the call that opens the session."""
-        return self._request(hello, wait=False)
+    def greet(self, hello: Call, *, heard: Collection[bytes] = ()) -> bool:
+        """Send the call that opens the session, unless it is among the frames that the worker has `heard` already."""
+        return self._request(hello, wait=False, heard=heard)
 
     def catch_up(self) -> None:
         """Send the definitions that this worker has not seen."""
         self.briefing.follower.catch_up(self._tell)
 
-    def tell(self, definitions: Iterable[Definition]) -> None:
-        """Send these requests in one piece; the listener is told when all are answered, however that was."""
-        told = b"".join(self._session.send(self._request_telling(definition)) for definition in definitions)
-        with contextlib.suppress(OSError):  # it is gone
-            self._channel.write(told)
+    def tell(self, definitions: Iterable[Definition], *, heard: Collection[bytes] = ()) -> None:
+        """Send these requests in one piece, but for frames that the worker has `heard` already; the listener is told when
+        all are answered, however that was.
+        """
+        frames = [self._session.send(self._request_telling(definition)) for definition in definitions]
+        told = b"".join(frame for frame in frames if frame not in heard)
+        if told:
+            with contextlib.suppress(OSError):  # it is gone
+                self._channel.write(told)
 
     def cancel(self, call: Call, reason: str) -> None:
         """Ask the worker to end a call early; what it has asked for that is of no use any more."""
@@ -343,7 +347,9 @@ class Worker:
 
     # --- writing ---
 
-    def _request(self, call: Call, *, wait: bool, news: Iterable[Definition] = ()) -> bool:
+    def _request(
+        self, call: Call, *, wait: bool, news: Iterable[Definition] = (), heard: Collection[bytes] = ()
+    ) -> bool:
         call.worker = self
         request_id: int | None = None
         try:
@@ -356,7 +362,8 @@ class Worker:
             call.reach(Progress.SENT)
             if told:
                 frame = b"".join((*told, frame))
-            self._channel.write(frame, wait_until=call.deadline if wait else None)
+            if frame not in heard:
+                self._channel.write(frame, wait_until=call.deadline if wait else None)
         except InvalidValueError as error:
             return self._refuse(call, InvalidInputError(error.problem, details={"path": error.path}))
         except FrameTooLarge as error:

@@ -52,19 +52,32 @@ class ResourceLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """How the worker serves: what the arguments of `python -m dspash_worker` say. `max_frame` in bytes."""
+    """How the worker serves: what the arguments of `python -m dspash_worker` say. `max_frame` in bytes.
+
+    `opening` are the frames with which the host opens the session, `hello` first, if the worker is to have heard them
+    before it is born: it answers them at its birth, and they do not come through its channel.
+    """
 
     concurrency: int = 8
     max_frame: int = MAX_FRAME
+    opening: tuple[bytes, ...] = ()
 
     def to_map(self) -> WireMap:
         """The wire form."""
-        return asdict(self)
+        return {
+            "concurrency": self.concurrency,
+            "max_frame": self.max_frame,
+            "opening": list(self.opening),
+        }
 
     @classmethod
     def from_fields(cls, raw: Fields) -> WorkerOptions:
         """Read the wire form. Raises InvalidPayloadError."""
-        return cls(concurrency=raw.count("concurrency"), max_frame=raw.count("max_frame"))
+        return cls(
+            concurrency=raw.count("concurrency"),
+            max_frame=raw.count("max_frame"),
+            opening=raw.blobs("opening"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,16 @@ class Fields:
             raise self._mistyped(name, value, "bytes")
         return value
 
+    def blobs(self, name: str) -> tuple[bytes, ...]:
+        """A list of bytes."""
+        value = self._raw.get(name)
+        if not isinstance(value, list):
+            raise self._mistyped(name, value, "a list of bytes")
+        for place, item in enumerate(cast("list[object]", value)):
+            if not isinstance(item, bytes):
+                raise self._mistyped(f"{name}[{place}]", item, "bytes")
+        return tuple(cast("list[bytes]", value))
+
     def map(self, name: str) -> Fields:
         """The fields of a map inside."""
         value = self._raw.get(name)

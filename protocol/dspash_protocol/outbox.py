@@ -45,7 +45,13 @@ class Outbox:
         else:
             self._frames[0] = piece[count:]
 
+    def take_all(self) -> bytes:
+        """All that waits, in one piece; none of it waits here any more."""
+        taken = b"".join(self._frames)
+        self.clear()
+        return taken
+
     def clear(self) -> None:
-        """Drop everything: the pipe is gone."""
+        """Drop everything."""
         self._frames.clear()
         self._bytes = 0

@@ -40,6 +40,12 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
+def slow(a: int, b: int) -> int:
+    """The sum, later than a caller reads for itself what it waits for."""
+    time.sleep(0.03)
+    return a + b
+
+
 # --- what a call is ---
 
 
@@ -55,6 +61,27 @@ def test_a_call_says_how_it_was_kept_apart_and_what_it_used(app: dspash.App) -> 
     assert usage.cpu_s is not None
     assert usage.cpu_s > 0
     assert usage.peak_memory_bytes is not None
+
+
+def test_a_program_of_threads_and_coroutines_reaches_the_host(app: dspash.App) -> None:
+    code = """
+import asyncio, time
+from concurrent.futures import ThreadPoolExecutor
+
+with ThreadPoolExecutor(4) as pool:
+    told = list(pool.map(lambda number: slow(a=number, b=1), range(8)))
+
+async def asked():
+    tool = dspy.Tool(slow)
+    return await asyncio.gather(*(tool.acall(a=number, b=2) for number in range(8)))
+
+result = {"told": told, "asked": asyncio.run(asked()), "last": slow(a=3, b=4)}
+"""
+    program = snippet(app, code, tools=[slow], sandbox="strict")
+    result = program()
+    assert result["told"] == list(range(1, 9))
+    assert result["asked"] == list(range(2, 10))
+    assert result["last"] == 7
 
 
 def test_an_error_says_it_too(app: dspash.App) -> None:

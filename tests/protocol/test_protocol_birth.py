@@ -51,7 +51,12 @@ plans = st.builds(
         scratch_inodes=counts,
     ),
     init=st.booleans(),
-    options=st.builds(WorkerOptions, concurrency=counts, max_frame=counts),
+    options=st.builds(
+        WorkerOptions,
+        concurrency=counts,
+        max_frame=counts,
+        opening=st.lists(st.binary(max_size=50), max_size=3).map(tuple),
+    ),
 )
 from_hosts: st.SearchStrategy[FromHost] = st.builds(Spawn, counts, plans, texts) | st.just(Quit())
 from_zygotes: st.SearchStrategy[FromZygote] = st.one_of(

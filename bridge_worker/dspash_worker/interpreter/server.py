@@ -175,7 +175,13 @@ class _Server:
         greeting = read_greeting(args)
         self._line.session.peer_max_frame = greeting.max_frame
         versions = {"python": platform.python_version()}
-        return answer_greeting(max_frame=self._max_frame, concurrency=1, versions=versions, features=FEATURES)
+        return answer_greeting(
+            max_frame=self._max_frame,
+            concurrency=1,
+            versions=versions,
+            pid=os.getpid(),
+            features=FEATURES,
+        )
 
     def _open(self, args: Mapping[str, Any]) -> dict[str, Any]:
         if self._kernel is not None:

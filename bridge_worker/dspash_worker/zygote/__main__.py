@@ -39,7 +39,7 @@ def main() -> NoReturn:
     from dspash_worker.zygote.trade import Trade, learn
 
     with _single_threaded_algebra():
-        serve_host = learn(Trade(given.trade))
+        prepare_to_serve = learn(Trade(given.trade))
     from dspash_protocol.birth import Up
     from dspash_worker.confinement import install_outer, prepare
     from dspash_worker.log import say
@@ -72,7 +72,7 @@ def main() -> NoReturn:
     nests, problems = _open_nests(home) if given.nests and home is not None else (None, ())
     control = Control(given.control)
     control.send(Up(os.getpid(), str(find_versions()["dspy"]), import_ms, threads, problems))
-    serve(control, Brood(control, serve_host, home, nests), nests)
+    serve(control, Brood(control, prepare_to_serve, home, nests), nests)
     sys.stderr.flush()
     os._exit(0)
 

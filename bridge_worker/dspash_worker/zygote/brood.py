@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import secrets
@@ -15,18 +16,21 @@ from typing import Final, NoReturn, TypeAlias
 from dspash_protocol.birth import Born, ConfinementPlan, Ended, Layer, Spawn, Stillborn
 from dspash_worker.confinement import ConfinementError, enter_namespaces, open_rules
 from dspash_worker.confinement.landlock import Rules
+from dspash_worker.options import Options
 from dspash_worker.zygote.control import Control
 from dspash_worker.zygote.home import Home
 from dspash_worker.zygote.nest import Nest, Nests
 from dspash_worker.zygote.networks import Networks
 from dspash_worker.zygote.newborn import Newborn, become_worker
 from dspash_worker.zygote.shedding import shed
-from dspash_worker.zygote.trade import Serve
+from dspash_worker.zygote.trade import Prepare, Serve, Terms
 
 __all__ = ["Brood"]
 
 _KIB: Final = 1024  # the unit of Linux's ru_maxrss
 _MOST_RULES: Final = 8  # a zygote's workers may see the same paths, but in tests of the layers
+_MOST_TERMS: Final = 8
+_FIRST: Final = 1  # the number of the first process in a PID namespace
 _TOLD: Final = 3  # exit status of a go-between that has said itself what went wrong
 
 _Kind: TypeAlias = tuple[frozenset[Layer], tuple[str, ...], tuple[str, ...]]
@@ -51,7 +55,7 @@ class Brood:
     """
 
     control: Control
-    serve: Serve
+    prepare: Prepare
     home: Home | None  # where it may fork children into other PID namespaces
     nests: Nests | None
     _lodgings: dict[int, _Lodging] = field(default_factory=dict[int, _Lodging], init=False)
@@ -60,6 +64,7 @@ class Brood:
 
     _networks: Networks = field(default_factory=Networks, init=False)
     _rules: dict[_Kind, Rules | None] = field(default_factory=dict["_Kind", "Rules | None"], init=False)
+    _serves: dict[Terms, Serve] = field(default_factory=dict["Terms", "Serve"], init=False)
     _had_go_betweens: bool = field(default=False, init=False)
 
     @property
@@ -71,7 +76,7 @@ class Brood:
         """Fork a worker, and say what came of it. The descriptors are closed. Raises OSError when the host is gone."""
         try:
             self._fork(spawn, channel, stderr)
-        except (OSError, ConfinementError) as error:
+        except (OSError, ValueError, ConfinementError) as error:
             self.control.send(Stillborn(spawn.id, str(error)))
         finally:
             os.close(channel)
@@ -113,7 +118,7 @@ class Brood:
 
     def _fork(self, spawn: Spawn, channel: int, stderr: int) -> None:
         plan = spawn.plan
-        newborn = Newborn(plan, channel, stderr, self.serve, spawn.mark)
+        newborn = Newborn(plan, channel, stderr, self._serve_for(plan), spawn.mark)
         if newborn.is_trusted and plan.init:
             self._fork_in_nest(spawn.id, newborn)
         elif newborn.is_trusted:
@@ -143,6 +148,22 @@ class Brood:
             if lodging not in self._lodgings.values():  # else somebody lives there who could not be told of
                 self._networks.give_back(network)
             raise
+
+    def _serve_for(self, plan: ConfinementPlan) -> Serve:
+        """How the worker serves, prepared once for all that serve on the same terms. Raises ValueError."""
+        given = plan.options
+        terms = Terms(
+            Options(concurrency=given.concurrency, max_frame=given.max_frame),
+            () if plan.init else tuple(layer for layer in Layer if layer in plan.layers),
+            _FIRST if Layer.NAMESPACES in plan.layers and not plan.init else None,
+            given.opening,
+        )
+        if terms not in self._serves:
+            while len(self._serves) >= _MOST_TERMS:
+                del self._serves[next(iter(self._serves))]
+            self._serves[terms] = self.prepare(terms)
+            gc.freeze()  # it is in every fork: a collector that touched it would copy it
+        return self._serves[terms]
 
     def _rules_for(self, plan: ConfinementPlan) -> Rules | None:
         """What Landlock is to leave the worker; the paths are opened once for all that may see the same."""

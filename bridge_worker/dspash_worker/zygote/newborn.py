@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 import traceback
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from dspash_protocol.birth import ConfinementPlan
 from dspash_worker.confinement import confine, enter_namespaces, kernel
 from dspash_worker.confinement.landlock import Rules
 from dspash_worker.exit import ExitCode, leave
-from dspash_worker.options import Options
 from dspash_worker.stdio import Pipes, claim
 from dspash_worker.zygote.lineage import die_with_parent_thread
 from dspash_worker.zygote.mark import set_mark
@@ -53,19 +51,14 @@ def become_worker(newborn: Newborn) -> NoReturn:
     try:
         os.dup2(newborn.stderr, _STDERR)  # first, so that whatever goes wrong is told in the right place
         _reseed()
-        layers: tuple[str, ...] = ()
         if newborn.is_trusted:
             pipes = _settle_in_trust(newborn)
         else:
             if os.getpid() == _FIRST:  # of its PID namespace; the others are still to be made
                 enter_namespaces(newborn.plan, network=not newborn.has_network)
-            layers = confine(
-                newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules
-            ).layers
+            confine(newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules)
             pipes = Pipes(_CHANNEL, os.dup(_CHANNEL))  # one poller waits for each under a number of its own
-        given = newborn.plan.options
-        options = Options(concurrency=given.concurrency, max_frame=given.max_frame)
-        leave(newborn.serve(pipes, options, layers))
+        leave(newborn.serve(pipes))
     except BaseException:  # noqa: BLE001 - nothing may return into the zygote's loop
         _tell_defect()
         os._exit(ExitCode.CRASHED)
@@ -90,8 +83,7 @@ def _settle_in_trust(newborn: Newborn) -> Pipes:
 
 
 def _reseed() -> None:
-    """Have random numbers differ from those of other forks."""
-    random.seed()
+    """Have NumPy's random numbers differ from those of other forks, as Python sees to that its own do."""
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed()

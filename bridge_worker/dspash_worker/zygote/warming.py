@@ -82,9 +82,7 @@ def _lm_of(engine: _Parrot) -> dspy.LM:
 
 
 def warm() -> None:
-    """Run a Predict with every adapter, in both ways of calling. Takes some 10 ms, and leaves nothing configured:
-    DSPy lets only the thread that configured it first do so again, and that is to be a thread of the fork.
-    """
+    """Run a Predict with every adapter, in both ways of calling. Takes some 10 ms, and leaves nothing configured."""
     for module in _LATE:
         importlib.import_module(module)
     set_up()

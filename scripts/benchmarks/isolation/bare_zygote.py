@@ -15,7 +15,8 @@ from dspash_worker.zygote import brood, newborn
 
 def fork_twice(self: brood.Brood, spawn: Any, channel: int, stderr: int) -> None:
     """Fork a go-between, which forks the worker; without layers, that enters no namespaces."""
-    made = newborn.Newborn(spawn.plan, channel, stderr, self.serve, spawn.mark)
+    serve = getattr(self, "_serve_for")(spawn.plan)  # noqa: B009
+    made = newborn.Newborn(spawn.plan, channel, stderr, serve, spawn.mark)
     getattr(self, "_fork_apart")(spawn.id, made)  # noqa: B009
 
 

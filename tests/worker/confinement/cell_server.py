@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dspash_protocol import decode
 from dspash_protocol.confinement_plan import ConfinementPlan
 from dspash_worker import confinement
 from dspash_worker.confinement import kernel
@@ -143,7 +144,7 @@ def main() -> None:
         datagram, descriptors, _flags, _address = socket.recv_fds(control, 1 << 20, 8)
         if not datagram:
             return
-        request = json.loads(datagram)
+        request = decode(datagram)
         if "peek" in request:
             control.send(json.dumps(peek(request["peek"])).encode())
             continue

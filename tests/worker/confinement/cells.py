@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dspash_protocol import Codec, encode
 from dspash_protocol.confinement_plan import ConfinementPlan, Layer, ResourceLimits
 
 __all__ = [
@@ -177,7 +178,7 @@ class CellServer:
         request = {"plan": plan.to_map(), "code": code, **HOW, **how}
         with channel:
             descriptors = [channel.fileno(), stderr, status_end]
-            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+            socket.send_fds(self._control, [encode(request, Codec.JSON)], descriptors)
         os.close(stderr)
         os.close(status_end)
         self._started.append(cell := Cell(ours, printed, status))
