@@ -104,7 +104,7 @@ class Models:
             raise FaultError.of(FaultKind.INVALID_INPUT, "a list of texts is wanted", path="$.inputs")
         request: JsonMap = {"model": model, "inputs": texts, "options": map_in(ask, "options")}
         call = self._call(ask, request, kind=CallKind.EMBEDDING)
-        if self._is_local(call):
+        if self._is_local(request, call.payer):
             raise _fault_of(UnsupportedFeatureError(f"{model} makes no vectors; name a model that does"))
         return self._begin(ask, call, lambda answer: answer.response)
 
@@ -120,11 +120,11 @@ class Models:
         request = ask.args.get("request")
         if not isinstance(request, dict):
             return Manner.BEGINS  # it is refused at once
-        return if_local if self._is_local(self._call(ask, cast("JsonMap", request))) else Manner.BEGINS
+        return if_local if self._is_local(cast("JsonMap", request), self._payer_of(ask)) else Manner.BEGINS
 
-    def _is_local(self, call: LMCall) -> bool:
+    def _is_local(self, request: JsonMap, payer: Payer) -> bool:
         try:
-            return self._gateway.is_local(call.request, call.payer)
+            return self._gateway.is_local(request, payer)
         except GatewayError:
             return False  # it is refused at once
 
