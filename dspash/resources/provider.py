@@ -16,7 +16,7 @@ from dspash.resources.refusal import refused
 from dspash.resources.runtime import runtime_of
 from dspash.secrets import Secret, Vault, user_vault
 
-__all__ = ["ConfigurableName", "Provider", "refuse_reserved"]
+__all__ = ["ConfigurableName", "Provider", "refuse_reserved", "vault"]
 
 ConfigurableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 """Names that stand before a model's own: they have no slash and no colon."""

@@ -13,7 +13,7 @@ from dspash.gateway.target import KeyLimits
 from dspash.resources.refusal import refused
 from dspash.secrets import Secret
 
-__all__ = ["ModelStatement", "ProviderConfig", "connection_of"]
+__all__ = ["Count", "LongPrompts", "ModelStatement", "ProviderConfig", "USDollars", "connection_of"]
 
 USDollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A million tokens."""

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from dspash.gateway.price import Price, Rates
 from dspash.gateway.providers.provider_type import ProviderType
 
-__all__ = ["FREE", "ModelFacts", "ModelTable", "bundled_table"]
+__all__ = ["FREE", "Facts", "ModelFacts", "ModelTable", "bundled_table"]
 
 _FILE: Final = Path(__file__).with_name("models.json")
 _MILLION: Final = 1_000_000

@@ -21,7 +21,7 @@ from dspash.secrets import Vault
 if TYPE_CHECKING:
     from dspash.resources.kernel.scene import StoredScene
 
-__all__ = ["StoredProviders"]
+__all__ = ["Stamp", "StoredProviders"]
 
 LOOK_AGAIN_S: Final = 1.0
 """How long a roster is taken as it was read: a change by another process is seen soon after."""
