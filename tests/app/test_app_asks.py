@@ -72,3 +72,36 @@ def test_a_program_made_anew_has_its_new_tools_alone(app: dspash.App) -> None:
     anew = app.program("Anew", forward_fn=ASK, tools=[secret])
     assert anew(command="tool.call", args={"name": "secret"}) == {"answer": "the other program's"}
     assert anew(command="tool.call", args={"name": "double", "args": {"number": 1}})["kind"] == "not_found"
+
+
+SCRIPT = """
+import dspy
+
+dspy.configure(lm=dspy.LM("openai/gpt-4o-mini", api_key="sk-nobody-sees-it"))
+
+
+class Script(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.draft = dspy.Predict("question -> answer")
+        self.check = dspy.Predict("question, answer -> verdict")
+        self.check.set_lm(dspy.LM(named))
+
+    def forward(self, question):
+        return self.check(question=question, answer=self.draft(question=question).answer)
+"""
+
+
+def test_models_that_a_script_names_are_what_its_host_lets_them_be(app: dspash.App) -> None:
+    source = SCRIPT.replace("named", "'groq/llama'")
+    stands_for = {"openai/gpt-4o-mini": "offline", "groq/llama": "offline/small"}
+    prediction = app.program("Script", source=source, lms=stands_for)(question="Who?")
+    assert isinstance(prediction.verdict, str)
+    assert prediction.usage.lm_calls == 2
+    assert set(prediction.usage_of_lm) == {"openai/gpt-4o-mini", "groq/llama"}
+
+
+def test_a_script_gets_no_model_that_it_was_not_granted(app: dspash.App) -> None:
+    script = app.program("Greedy", source=SCRIPT.replace("named", "'groq/llama'"), lms=["offline"])
+    with pytest.raises(dspash.LMCallError, match="not granted"):
+        script(question="Who?")
