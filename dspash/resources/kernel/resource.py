@@ -20,6 +20,7 @@ from dspash.resources.kernel.state_machine import StateMachine
 __all__ = ["REDACTED", "Declaration", "Resource", "declaration_of"]
 
 REDACTED: Final = "[redacted]"
+_Sets = Sequence[tuple[str, ...]]  # of attributes' names
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +82,12 @@ class Resource(BaseModel):
         table: str = "",
         append_only: bool = False,
         audited: bool = True,
-        indexes: Sequence[tuple[str, ...]] = (),
-        **settings: Any,
+        indexes: _Sets = (),
+        **more: Any,
     ) -> None:
-        super().__init_subclass__(**settings)
-        cls.table_name, cls.append_only, cls.audited, cls.indexes = (
-            table,
-            append_only,
-            audited,
-            tuple(indexes),
-        )
+        super().__init_subclass__(**more)
+        cls.table_name, cls.append_only, cls.audited = table, append_only, audited
+        cls.indexes = tuple(indexes)
 
     @property
     def included(self) -> Mapping[str, Any]:

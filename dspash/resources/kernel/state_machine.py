@@ -34,10 +34,6 @@ class StateMachine:
         """Whether `action` is a transition at all."""
         return any(name == action for _, name in self.transitions)
 
-    def fitting(self, state: str) -> list[str]:
-        """The actions that lead on from `state`."""
-        return [action for start, action in self.transitions if start == state]
-
     def target(self, resource: str, state: str, action: str, *, hidden: Container[str]) -> str:
         """The state that `action` leads to from `state`.
 
@@ -45,7 +41,7 @@ class StateMachine:
         """
         target = self.transitions.get((state, action))
         if target is None:
-            fitting = [name for name in self.fitting(state) if name not in hidden]
+            fitting = [name for start, name in self.transitions if start == state and name not in hidden]
             raise TransitionError(resource=resource, state=state, action=action, fitting=fitting)
         return target
 
