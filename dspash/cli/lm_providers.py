@@ -36,7 +36,8 @@ _Timeout = Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How l
 def providers() -> Answer:
     """Show the providers that programs can use, and their keys' places.
 
-    Those that are kept, and those whose keys are in the environment. Nothing is sent; no key is shown.
+    Those that are kept, and those whose keys are in the environment. Nothing is sent; no key is shown. With --json, `key_id`
+    is the fingerprint that budgets of a key go by.
     """
     from dspash.gateway.providers.environment import no_key_notice
 
@@ -211,6 +212,7 @@ def _kept_rows(view: _View) -> list[dict[str, Any]]:
                 "source": "kept",
                 "address": record.config.base_url if found is None else found.endpoint,
                 "key": key,
+                "key_id": None if found is None else found.key_id,
                 "model": record.config.model,
                 "problem": view.roster.unusable.get(record.name),
             }
@@ -229,6 +231,7 @@ def _environment_rows(view: _View) -> list[dict[str, Any]]:
             "source": "environment",
             "address": each.endpoint,
             "key": f"env:{keys[name]}" if name in keys else "none",
+            "key_id": each.key_id,
             "model": None,
             "problem": None,
         }

@@ -1,4 +1,4 @@
-"""The list of models, as OpenAI, Anthropic and Gemini have it."""
+"""The list of models, as OpenAI, Anthropic, Gemini and Cohere have it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ class ModelList:
         return bearer(head) or next((head.headers[name] for name in _KEYS if name in head.headers), None)
 
     def read(self, head: Head, body: Mapping[str, Any]) -> Asked:
-        return Asked(self.name, "", "", streams=False, body={"path": head.path})
+        return Asked(self.name, "", "", streams=False, body={"path": head.path, "query": dict(head.query)})
 
     def answer(self, asked: Asked, said: Said) -> dict[str, Any]:
         if "/v1beta/" in asked.body["path"]:
             return {"models": [{"name": f"models/{model}"} for model in MODELS]}
+        if "page_size" in asked.body["query"]:
+            return {"models": [{"name": model} for model in MODELS], "next_page_token": None}
         return {
             "object": "list",
             "data": [{"id": model, "object": "model"} for model in MODELS],

@@ -38,6 +38,7 @@ def test_key_in_the_environment_is_found_and_not_shown(dspash: Run, monkeypatch:
     assert told["notice"] is None
     (row,) = (row for row in told["providers"] if row["name"] == "openai")
     assert (row["source"], row["key"]) == ("environment", "env:OPENAI_API_KEY")
+    assert len(row["key_id"]) == 24
     assert "https://api.openai.com/v1" in shown.out
     assert SECRET not in shown.out + shown.err + str(told)
 

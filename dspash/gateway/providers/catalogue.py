@@ -59,6 +59,7 @@ _TYPES: Final = (
         {Wire.CHAT: "cohere"},
         base_url="https://api.cohere.ai/compatibility/v1",
         suffix="/compatibility/v1",
+        model_list="/v1/models?page_size=1000",
         key_variables=("COHERE_API_KEY", "CO_API_KEY"),
         url_variables=("CO_API_URL",),
         embeddings=EmbeddingWire.COHERE,

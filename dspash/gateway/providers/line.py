@@ -36,12 +36,26 @@ class Line:
         Raises lm15's errors, and ValueError for what is no map.
         """
         sent = self._key_header() if headers is None else headers
-        request = TransportRequest(
-            method="POST",
-            url=url,
-            headers=[("Content-Type", "application/json"), *sent.items()],
-            body=json.dumps(payload, ensure_ascii=False).encode(),
+        return await self._exchange(
+            TransportRequest(
+                method="POST",
+                url=url,
+                headers=[("Content-Type", "application/json"), *sent.items()],
+                body=json.dumps(payload, ensure_ascii=False).encode(),
+            )
         )
+
+    async def models(self) -> list[str]:
+        """The ids of the models that the provider lists. Raises lm15's errors, and ValueError and the like for no list."""
+        kind = self.connection.type
+        if kind.model_list is None:
+            return [str(info.id) for info in await self.adapter.list_models()]
+        url = self.base_url.removesuffix(kind.suffix) + kind.model_list
+        headers = list(self._key_header().items())
+        listed: Any = await self._exchange(TransportRequest(method="GET", url=url, headers=headers))
+        return [str(entry["name"]) for entry in listed["models"]]
+
+    async def _exchange(self, request: TransportRequest) -> JsonMap:
         try:
             async with self.transport.stream(request) as response:
                 body = await response.read()

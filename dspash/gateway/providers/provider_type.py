@@ -64,6 +64,8 @@ class ProviderType:
     setting_variables: tuple[tuple[str, str], ...] = ()
     """Pairs of a setting that its address is made of, and the variable for it."""
     needs_key: bool = True
+    model_list: str | None = None
+    """Where it lists its models, in place of `suffix`; None where the wire itself has a list."""
     is_own: bool = False
     """It runs on a computer of one's own: nobody sends a bill."""
     key_header: str = "Authorization"

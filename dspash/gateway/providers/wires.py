@@ -136,8 +136,7 @@ class Wires:
         """The ids of the models that the provider lists, sorted; `target.model` is not looked at."""
         attempt = self._attempt(target, deadline)
         line = await self._line(attempt)
-        listed: Sequence[Any] = await attempt.carry(line.adapter.list_models)
-        return sorted({str(info.id) for info in listed})
+        return sorted(set(await attempt.carry(line.models)))
 
     async def aclose(self) -> None:
         self._lines.clear()

@@ -115,6 +115,13 @@ def test_every_kind_of_provider_streams_what_it_would_have_answered(
         assert last.response["usage"] == whole.response["usage"]
 
 
+@pytest.mark.parametrize("name", sorted({name for name, _wire in WIRES}))
+def test_every_kind_of_provider_lists_its_models(bench: Bench, name: str) -> None:
+    listed = bench.run(bench.connection(name), lambda wires, target: wires.models(target, deadline=soon()))
+
+    assert listed == ["m-1", "m-2"]
+
+
 @pytest.mark.parametrize(("name", "wire"), LANGUAGES)
 def test_tools_are_offered_and_called(bench: Bench, name: str, wire: Wire) -> None:
     bench.script.reply = lambda _asked: Said("", (ToolUse("weather", {"city": "Oslo"}),))
