@@ -163,12 +163,13 @@ class _Course:
 
     def _note(self, error: GatewayError) -> None:
         latency_s = self._owner.clock() - self._began
-        if isinstance(error, RefusedError):
-            self.abandoned()
+        is_failure = counts_against(error, latency_s)
+        if isinstance(error, RefusedError) or not (error.was_sent or is_failure):
+            self.abandoned()  # it was turned back on its way: the provider has not been asked
             return
         self._is_out = False
         self._made.append(Attempt(self._target.name, latency_s, error.code, error.status, error.request_id))
-        if counts_against(error, latency_s):
+        if is_failure:
             self._owner.health.note_failed(self._target.key_id)
         else:
             self._owner.health.note_worked(self._target.key_id)

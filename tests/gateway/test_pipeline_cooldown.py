@@ -199,6 +199,23 @@ def test_a_probe_that_is_cancelled_leaves_room_for_the_next() -> None:
     play(scene)
 
 
+def test_a_call_that_was_turned_back_on_its_way_tells_nothing_of_the_provider() -> None:
+    async def scene() -> None:
+        no_turn = ModelTimeoutError("its turn would come too late", retry_after_s=60.0)
+        no_turn.was_sent = False
+        failures: list[GatewayError] = [ServerError("500")] * (FAILURES - 1)
+        steps = failing(ScriptedModel(*failures, no_turn, ServerError("500")))
+        outcomes = [
+            await asyncio.gather(steps.complete(asked()), return_exceptions=True) for _ in range(FAILURES + 1)
+        ]
+        assert outcomes[FAILURES - 1] == [no_turn]
+        assert no_turn.attempts == ()
+        # The failure behind it was the eighth in a row.
+        assert isinstance(steps.health.condition("key-1"), Resting)
+
+    play(scene)
+
+
 def test_nobody_waits_longer_than_the_policy_for_a_provider_that_stays_away() -> None:
     async def scene() -> None:
         model = ScriptedModel(*[ServerError("500")] * FAILURES, 1e5, ServerError("500"))
