@@ -43,6 +43,7 @@ def test_key_in_the_environment_is_found_and_not_shown(dspash: Run, monkeypatch:
     assert SECRET not in shown.out + shown.err + str(told)
 
 
+@pytest.mark.timeout(60)
 def test_provider_is_added_shown_tried_and_read(dspash: Run, project: Path, server: ProviderServer) -> None:
     (project / "key.txt").write_text(SECRET)
     config = f'{{"base_url": "{server.url}/v1", "model": "m-1"}}'
