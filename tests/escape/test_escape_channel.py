@@ -147,12 +147,6 @@ DEEDS: Final = (
         LOST,
         "closed its end|was killed|exited",
     ),
-    Deed(
-        "channel_deaf",
-        "socket.socket(fileno=os.dup(CHANNEL)).shutdown(socket.SHUT_RD)",
-        LOST,
-        "closed its end|was killed|exited",
-    ),
     Deed("every_descriptor_closed", "os.closerange(0, 256)", LOST, "closed its end|was killed|exited"),
     Deed(
         "frame_never_finished",
@@ -216,6 +210,15 @@ def test_deed_costs_its_own_call_only(app: dspash.App, calm: dspash.Program, dee
         caller.join(30)
     assert beside
     assert set(beside) == {"beside!"}
+    assert app.run(calm, {"word": "next"})["answer"] == "next!"
+
+
+def test_program_that_hears_nothing_any_more_has_its_own_call_answered(
+    app: dspash.App, calm: dspash.Program
+) -> None:
+    body = "socket.socket(fileno=os.dup(CHANNEL)).shutdown(socket.SHUT_RD)"
+    program = app.program("channel_deaf", source=Deed("channel_deaf", body, LOST, "").source)
+    assert app.run(program, {})["answer"] == "late"
     assert app.run(calm, {"word": "next"})["answer"] == "next!"
 
 

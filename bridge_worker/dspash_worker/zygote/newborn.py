@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from dspash_protocol.birth import ConfinementPlan
+from dspash_protocol.birth import ConfinementPlan, Layer
 from dspash_worker.confinement import confine, enter_namespaces, kernel
 from dspash_worker.confinement.landlock import Rules
 from dspash_worker.exit import ExitCode, leave
@@ -54,6 +54,8 @@ def become_worker(newborn: Newborn) -> NoReturn:
         if newborn.is_trusted:
             pipes = _settle_in_trust(newborn)
         else:
+            if Layer.NAMESPACES not in newborn.plan.layers:
+                die_with_parent_thread()  # nobody hears the end of the channel while a call is served
             if os.getpid() == _FIRST:  # of its PID namespace; the others are still to be made
                 enter_namespaces(newborn.plan, network=not newborn.has_network)
             confine(newborn.plan, channel=newborn.channel, stderr=newborn.stderr, rules=newborn.rules)

@@ -35,6 +35,9 @@ class Sleeper(dspy.Module):
 _CALLERS: Final = 8
 _BOUND_S: Final = 30.0
 
+REST_S: Final = 0.05
+"""Between calls on spares: no birth then takes a processor from a call, and how many there can be is measured apart."""
+
 
 def measure_calls(amounts: Amounts, on_step: Callable[[str], None]) -> list[Measured]:
     """One call after another with a spare ready, then as many as there can be, then crashes."""
@@ -67,7 +70,7 @@ def _await_spare(app: dspash.App) -> None:
         if time.monotonic() > until:
             raise TimeoutError("no spare worker is made")
         time.sleep(0.001)
-    time.sleep(0.005)  # the spare that was made is the last thing that was to be done
+    time.sleep(REST_S)
 
 
 def _sustained(app: dspash.App, program: dspash.Program, seconds: float) -> float:

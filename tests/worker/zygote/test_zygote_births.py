@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
-from dspash_protocol.birth import Ended
+from dspash_protocol.birth import ConfinementPlan, Ended, Layer, WorkerOptions
 from tests.leaks import wait_until
 from tests.worker.zygote.conftest import KINDS, StartZygote
 from tests.worker.zygote.zygote_host import IN_GROUP, IN_NEST, Fork, ZygoteHost, await_readable
@@ -180,3 +181,16 @@ def is_running(process: psutil.Process) -> bool:
 
 def descendants_of(zygote: ZygoteHost) -> list[psutil.Process]:
     return psutil.Process(zygote.process.pid).children(recursive=True)
+
+
+def test_a_confined_fork_that_is_busy_ends_with_its_zygote(start_zygote: StartZygote, tmp_path: Path) -> None:
+    zygote = start_zygote(nests=False)
+    layers = frozenset({Layer.NONDUMPABLE})
+    options = WorkerOptions(concurrency=1)
+    plan = ConfinementPlan(tier="landlock", layers=layers, scratch=str(tmp_path), options=options)
+    fork = zygote.spawn(plan).greet()
+    fork.ask("create_program", id="p", forward_fn="open('begun', 'w').close()\nwhile True: pass", tools=[])
+    fork.ask("execute", program_id="p", inputs={})
+    wait_until(lambda: any(tmp_path.glob("*/begun")), "the program begins")
+    zygote.process.kill()
+    assert await_readable(fork.pidfds[0])
