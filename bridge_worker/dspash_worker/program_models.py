@@ -13,7 +13,10 @@ from typing import Any, ClassVar, Final, Self
 
 import dspy
 from dspy.clients.base_lm import LM_CLASS_STATE_KEY
+from dspy.clients.engines.litellm_engine import AsyncLiteLLMEngine, LiteLLMEngine
+from dspy.clients.engines.lm15_engine import AsyncLM15Engine, LM15Engine
 from dspy.clients.provider import Provider
+from dspy.clients.typesafe import TypeSafe
 
 from dspash_worker.client_settings import without_client_settings
 from dspash_worker.documents import leave_out_file_names, write_file_names
@@ -33,7 +36,7 @@ _BY_POSITION: Final = tuple(inspect.signature(_ORIGINAL.__init__).parameters)[2:
 
 
 class ProgramLM(NotedLM):
-    """A model that a program makes. It leads to the host by its name, unless the program brings an engine of its own.
+    """A model that a program makes. It leads to the host by its name, unless the program brings an engine of its own make.
 
     Keys, addresses and whatever else concerns a connection are dropped, with one warning that names them.
     """
@@ -43,13 +46,13 @@ class ProgramLM(NotedLM):
 
     def __init__(self, model: str, *args: Any, **options: Any) -> None:
         options.update(zip(_BY_POSITION, args, strict=False))
-        if isinstance(options.get("engine", "auto"), str):
+        if _connects(options.get("engine", "auto")):
             options = _led_to_host(model, options)
         super().__init__(model, notes=self.kept_in, **options)
 
     def copy(self, **changes: Any) -> Self:
         """As DSPy's. A copy that is to choose its engine by itself leads where this one does."""
-        if isinstance(changes.get("engine"), str):
+        if "engine" in changes and _connects(changes["engine"]):
             changes = {name: value for name, value in changes.items() if name not in _ENGINES}
         if "model" in changes and isinstance(self.engine, GatewayEngine):
             changes = {**changes, **_engines(changes["model"])}
@@ -66,13 +69,19 @@ class ProgramLM(NotedLM):
         """Come back from a pickle, which may have been made where models have connections."""
         super().__setstate__(state)
         self._notes = self.kept_in
-        if isinstance(self.engine, str):
+        if _connects(self.engine):
             self._engine_spec, self._async_engine_spec = _engines(self.model).values()
             self.kwargs = without_client_settings(f"dspy.LM({self.model!r})", self.kwargs, stacklevel=2)
             self.cache, self.num_retries, self.provider = False, 0, Provider()
 
 
 _ENGINES: Final = ("engine", "async_engine")
+_CONNECTING: Final = (str, LM15Engine, AsyncLM15Engine, LiteLLMEngine, AsyncLiteLLMEngine)
+
+
+def _connects(engine: Any) -> bool:
+    """Whether it is one that DSPy opens connections with, or the name of one."""
+    return isinstance(engine, _CONNECTING)
 
 
 def _engines(model: str) -> dict[str, Any]:
@@ -90,6 +99,7 @@ def lead_models_to_host(history: History) -> None:
     ProgramLM.kept_in = history
     lead_embeddings_to_host()
     leave_out_file_names()
+    setattr(TypeSafe, _CONSTRUCTOR, _refuse)
     for place in _PLACES:
         setattr(place, "LM", ProgramLM)  # noqa: B010
 
@@ -98,5 +108,19 @@ def leave_models_alone() -> None:
     """From now on they are DSPy's own, as a plain session has them."""
     leave_embeddings_alone()
     write_file_names()
+    setattr(TypeSafe, _CONSTRUCTOR, _construct_typesafe)
     for place in _PLACES:
         setattr(place, "LM", _ORIGINAL)  # noqa: B010
+
+
+# --- a client beside dspy.LM, for a service that no host leads to ---
+
+_CONSTRUCTOR: Final = "__init__"
+_construct_typesafe: Final = getattr(TypeSafe, _CONSTRUCTOR)
+
+
+def _refuse(_client: Any, model: str | None = None, **_settings: Any) -> None:
+    raise dspy.LMConfigurationError(
+        "dspy.experimental.TypeSafe opens connections of its own, and a worker has none; name a model of the host's",
+        model=model or "typesafe",
+    )

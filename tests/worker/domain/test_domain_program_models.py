@@ -118,6 +118,10 @@ PLAIN = "return self.say(q=q)"
         {"forward": f"return asyncio.run(self.say.acall(q=q, lm={LM}))"},
         {"forward": "return self.say(q=q, lm=dspy.LM(NAMED, 'chat', 0.5, 100, True, None, 3))"},
         {"forward": "return self.say(q=q, lm=dspy.LM(NAMED, engine='litellm', model_type='responses'))"},
+        {
+            "forward": "return self.say(q=q, lm=dspy.LM(NAMED, engine=LM15Engine()))",
+            "text": "from dspy.clients.engines.lm15_engine import LM15Engine",
+        },
     ],
     ids=lambda parts: f"{parts.get('text') or parts.get('init') or parts['forward']}"[:60],
 )
@@ -244,6 +248,13 @@ def test_models_are_not_tuned_from_a_worker(worker: LocalWorker) -> None:
     define(worker, f"return {LM}.finetune([], 'chat')")
     fault = worker.fault("execute", program_id="p", inputs={"q": "?"})
     assert "fine-tuning" in fault.message
+
+
+def test_a_client_that_no_host_leads_to_is_refused_when_it_is_made(worker: LocalWorker) -> None:
+    define(worker, f"return self.say(q=q, lm=dspy.experimental.TypeSafe(api_key={KEY!r}))")
+    fault = worker.fault("execute", program_id="p", inputs={"q": "?"})
+    assert "name a model of the host's" in fault.message
+    assert KEY not in fault.message
 
 
 def test_what_a_chosen_model_understands_is_asked_by_its_name(worker: LocalWorker) -> None:
