@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from dspash_protocol.limits import MAX_INTEGER, MIN_INTEGER
+from dspash_protocol.values import RESERVED_KEYS
 
 __all__ = ["MAX_ITEMS", "MAX_TEXT", "Trim", "trimmed"]
 
@@ -79,7 +80,15 @@ def _map(value: Mapping[Any, Any], convert: Trim, levels: int) -> dict[str, Any]
         name = key if type(key) is str else str(key) if isinstance(key, str | int | float) else _by_type(key)
         if len(name) > MAX_KEY:
             name = f"{name[: MAX_KEY - 1]}…"
-        out[_text(name)] = trimmed(item, convert, levels=levels - 1)
+        if not name.isascii() or "\0" in name:
+            name = _text(name)
+        if name in RESERVED_KEYS:
+            name = f"<{name}>"
+        # Most of what is trimmed are short texts, in messages above all: a call for each is half of what it costs.
+        if type(item) is str and len(item) <= MAX_TEXT and item.isascii() and "\0" not in item:
+            out[name] = item
+        else:
+            out[name] = trimmed(item, convert, levels=levels - 1)
     return out
 
 

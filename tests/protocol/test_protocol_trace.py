@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dspash_protocol import InvalidPayloadError, check_value
@@ -89,6 +89,8 @@ def test_hostile_texts_and_keys_are_made_fit_for_a_database() -> None:
 
 
 @given(JSON)
+@example({"$bytes": "aGk="})
+@example({"ключ\0": "\ud800", "k" * 300: ["\0"]})
 def test_what_is_trimmed_can_be_sent_and_is_not_trimmed_further(value: Any) -> None:
     once = trimmed(value)
     check_value({"value": once})
