@@ -1,5 +1,6 @@
-"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench interpreter`,
-`scripts/bench kills`, `scripts/bench sandbox`, `scripts/bench soak`, `scripts/bench traces`.
+"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench gateway`,
+`scripts/bench interpreter`, `scripts/bench kills`, `scripts/bench sandbox`, `scripts/bench soak`,
+`scripts/bench traces`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from benchmarks.coders.kinds import CODERS
 from benchmarks.faults_run import run_faults
 from benchmarks.fuzz import Campaign
 from benchmarks.fuzz_run import run_fuzz
+from benchmarks.gateway import FULL_CALLS, QUICK_CALLS
+from benchmarks.gateway_run import run_gateway
 from benchmarks.isolation import FULL_AMOUNTS, QUICK_AMOUNTS
 from benchmarks.kills_run import run_kills_and_judge
 from benchmarks.measures.catalogue import MEASURES
@@ -89,6 +92,13 @@ def _fuzz(given: argparse.Namespace) -> int:
     return 0 if run.bars_met else 1
 
 
+def _gateway(given: argparse.Namespace) -> int:
+    run = run_gateway(console=Console(stderr=True), amounts=QUICK_CALLS if given.quick else FULL_CALLS)
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
 def _interpreter(given: argparse.Namespace) -> int:
     run = run_coders(
         console=Console(stderr=True),
@@ -152,7 +162,7 @@ def _write_json(path: Path | None, report: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
     commands = parser.add_subparsers(
-        required=True, metavar="bridge|faults|fuzz|interpreter|kills|sandbox|soak|traces"
+        required=True, metavar="bridge|faults|fuzz|gateway|interpreter|kills|sandbox|soak|traces"
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
@@ -181,6 +191,11 @@ def _parser() -> argparse.ArgumentParser:
     fuzz.add_argument("--frames", type=int, help=f"to be read ({_FRAMES})")
     fuzz.add_argument("--only", type=int, metavar="TRIAL", help="run this trial of the seed alone")
     fuzz.set_defaults(run=_fuzz)
+
+    gateway = commands.add_parser(
+        "gateway", parents=[shared], help="what LM calls cost beside bare httpx, LiteLLM and DSPy's cache"
+    )
+    gateway.set_defaults(run=_gateway)
 
     interpreter = commands.add_parser(
         "interpreter", parents=[shared], help="code interpreters beside DSPy's own and others"

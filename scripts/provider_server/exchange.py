@@ -26,13 +26,10 @@ _REASONS: Final = {
 }
 
 
-async def read_head(reader: asyncio.StreamReader, first: bytes = b"") -> Head | None:
-    """The next request's head, whose `first` bytes were read before; None when the client has gone.
-
-    Raises RefusedError for what is no HTTP.
-    """
+async def read_head(reader: asyncio.StreamReader) -> Head | None:
+    """The next request's head; None when the client has gone. Raises RefusedError for what is no HTTP."""
     try:
-        raw = first + await reader.readuntil(b"\r\n\r\n")
+        raw = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     lines = raw.decode("latin-1").split("\r\n")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from provider_server.anthropic import Anthropic
 from provider_server.asked import Asked, Head, Said
@@ -37,6 +37,7 @@ WIRES: Final[tuple[Wire, ...]] = (
 )
 _START_S: Final = 10.0
 _BACKLOG: Final = 1024
+_LONGEST_HEAD: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,11 @@ class ProviderServer:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        first = b""  # of the next request
         try:
-            while (head := await read_head(reader, first)) is not None:
-                first = await self._serve_one(head, reader, writer)
+            while (head := await read_head(reader)) is not None:
+                await self._serve_one(head, reader, writer)
         except (GoneError, asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # cancelled at the server's end, by `end_all` alone
+            pass  # cancelled when the client has left, or at the server's end
         finally:
             self._connections.discard(task)
             writer.close()
@@ -166,8 +166,8 @@ class ProviderServer:
 
     async def _serve_one(
         self, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bytes:
-        """Answer one request; returns what was read of the next. Raises GoneError at the end of the connection."""
+    ) -> None:
+        """Answer one request. Raises GoneError, or is cancelled, at the end of the connection."""
         wire = next((each for each in WIRES if each.takes(head.method, head.path)), None)
         try:
             body = await read_body(reader, head)
@@ -183,7 +183,7 @@ class ProviderServer:
             told = openai_error(refusal) if wire is None else wire.error(refusal)
             writer.write(plain(refusal.status, json.dumps(told).encode()))
             await writer.drain()
-            return b""
+            return
         manners = self.etiquette(self._numbers, asked)
         self._numbers += 1
         self._open += 1
@@ -194,26 +194,37 @@ class ProviderServer:
             billed.append(said)
             self.seen.append(Seen(asked, manners.mischief, said))
 
-        answering = asyncio.create_task(
-            Conduct(writer, wire, asked, self.reply(asked), manners, bill).carry_out()
-        )
-        listening = asyncio.create_task(reader.read(1))
+        connection: Any = writer.transport.get_protocol()
+        connection.answering = asyncio.current_task()
         try:
-            await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
-                self.abandoned += 1
-                raise GoneError
-            answering.result()
+            await Conduct(writer, wire, asked, self.reply(asked), manners, bill).carry_out()
+        except asyncio.CancelledError:
+            self.abandoned += 1
+            raise
         finally:
+            connection.answering = None
             self._open -= 1
             if not billed:
                 self.seen.append(Seen(asked, manners.mischief, None))
-            answering.cancel()
-            listening.cancel()
-        try:
-            return await listening
-        except asyncio.CancelledError:
-            return b""
+
+
+class _Connection(asyncio.StreamReaderProtocol):
+    """One client's. When the client leaves, so does the task that is making it an answer."""
+
+    def __init__(self, server: ProviderServer) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(asyncio.StreamReader(limit=_LONGEST_HEAD, loop=loop), server.take, loop=loop)
+        self.answering: asyncio.Task[None] | None = None
+
+    def eof_received(self) -> bool | None:
+        if self.answering is not None:
+            self.answering.cancel()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.answering is not None:
+            self.answering.cancel()
+        super().connection_lost(exc)
 
 
 class _Serving:
@@ -225,8 +236,9 @@ class _Serving:
 
     async def __aenter__(self) -> None:
         server = self._server
-        self._listening = await asyncio.start_server(
-            server.take, "127.0.0.1", server.port, backlog=_BACKLOG, limit=1 << 20
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(
+            lambda: _Connection(server), "127.0.0.1", server.port, backlog=_BACKLOG
         )
         server.port = self._listening.sockets[0].getsockname()[1]
 
