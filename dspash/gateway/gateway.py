@@ -25,7 +25,7 @@ from dspash.gateway.pipeline import Pipeline, PipelineParts
 from dspash.gateway.port import Capabilities, JsonMap, LanguageModel
 from dspash.gateway.recording import KEPT, SENT, Page
 from dspash.gateway.refusals import GatewayClosedError
-from dspash.gateway.request import key_of
+from dspash.gateway.request import addressed, key_of
 from dspash.gateway.routing import Router
 from dspash.gateway.spent import usage_of
 from dspash.gateway.tally import Tally, TallyBoard
@@ -238,7 +238,7 @@ class Gateway:
         page = self._page(call, target)
         model = self._router.local[target.provider]
         try:
-            response = model.complete(call.request, meta=call.meta, deadline=call.deadline)
+            response = model.complete(_asked(call, target), meta=call.meta, deadline=call.deadline)
         except BaseException as error:
             self._missed(target, page, error)
             raise
@@ -249,7 +249,7 @@ class Gateway:
     def _compute_events(self, call: LMCall, target: Target) -> Generator[JsonMap | Answer]:
         check_permission(self._parts.permissions, call, target)
         model = self._router.local[target.provider]
-        events = model.stream(call.request, meta=call.meta, deadline=call.deadline)
+        events = model.stream(_asked(call, target), meta=call.meta, deadline=call.deadline)
         return self._told(target, self._page(call, target), events)
 
     def _told(
@@ -283,6 +283,11 @@ class Gateway:
     async def _finish(self) -> None:
         if self._parts.upstream is not None:
             await self._parts.upstream.aclose()
+
+
+def _asked(call: LMCall, target: Target) -> JsonMap:
+    """What a model of this process is asked: defaults are those of an alias that leads to it."""
+    return addressed(call.request, target) if target.defaults else call.request
 
 
 def _routed(call: LMCall, route: Route) -> RoutedCall:

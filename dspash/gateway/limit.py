@@ -8,7 +8,7 @@ from typing import Final
 from dspash.gateway.rate_limits import Allowance, RateLimits
 from dspash.gateway.target import KeyLimits
 
-__all__ = ["Bucket", "KeyGate"]
+__all__ = ["Bucket", "KeyGate", "Pace"]
 
 _MINUTE_S: Final = 60.0
 _QUICKEST_S: Final = 1.0
@@ -22,13 +22,12 @@ LONGEST_PAUSE_S: Final = 30.0
 class Bucket:
     """So much of one thing in a minute: a level that is drawn from, and that fills up again evenly."""
 
-    __slots__ = ("_as_of", "_stated", "capacity", "level", "per_s")
+    __slots__ = ("_as_of", "capacity", "level", "per_s")
 
-    def __init__(self, capacity: float, now: float, *, stated: float = math.inf) -> None:
-        self._stated = stated
-        self.capacity = min(capacity, stated)
-        self.level = self.capacity
-        self.per_s = self.capacity / _MINUTE_S
+    def __init__(self, capacity: float, now: float) -> None:
+        self.capacity = capacity
+        self.level = capacity
+        self.per_s = capacity / _MINUTE_S
         self._as_of = now
 
     def __repr__(self) -> str:
@@ -46,21 +45,17 @@ class Bucket:
         self.level = min(self.level - amount, self.capacity)
 
     def learn(self, told: Allowance, now: float) -> None:
-        """Take over what the provider tells, as far as it is stricter than what the key's owner has stated.
-
-        Others may use the same key: what is left is never more than the provider says.
-        """
+        """Take over what the provider tells. Others may use the same key: what is left is never more than it says."""
         self._fill(now)
         if told.limit is not None and told.limit > 0:
-            capacity = min(float(told.limit), self._stated)
-            self.level += capacity - self.capacity
-            self.capacity, self.per_s = capacity, capacity / _MINUTE_S
+            self.level += told.limit - self.capacity
+            self.capacity, self.per_s = float(told.limit), told.limit / _MINUTE_S
         if told.remaining is not None:
             self.level = min(self.level, told.remaining)
-            used = (told.limit or 0) - told.remaining
+            used = self.capacity - told.remaining
             if told.reset_s is not None and told.reset_s > 0 and used > 0:
-                quickest = min(self.capacity / _QUICKEST_S, self._stated / _MINUTE_S)
-                self.per_s = min(max(used / told.reset_s, self.capacity / _SLOWEST_S), quickest)
+                slowest, quickest = self.capacity / _SLOWEST_S, self.capacity / _QUICKEST_S
+                self.per_s = min(max(used / told.reset_s, slowest), quickest)
 
     def _fill(self, now: float) -> None:
         if now > self._as_of:
@@ -68,53 +63,42 @@ class Bucket:
             self._as_of = now
 
 
-class KeyGate:
-    """The limits of one key: how many calls at once, requests and tokens a minute, and pauses that it was told to make."""
+class Pace:
+    """How fast requests may go out: so many, and so many tokens, a minute; and not before a pause has ended."""
 
-    __slots__ = ("_limits", "_pauses", "in_use", "paused_until", "requests", "tokens")
+    __slots__ = ("_pauses", "paused_until", "requests", "tokens")
 
-    def __init__(self, limits: KeyLimits, now: float) -> None:
-        self._limits = limits
+    def __init__(self, requests: Bucket | None = None, tokens: Bucket | None = None) -> None:
         self._pauses = 0
-        self.in_use = 0
         self.paused_until = -math.inf
-        self.requests = _stated(limits.requests_per_min, now)
-        self.tokens = _stated(limits.tokens_per_min, now)
+        self.requests = requests
+        self.tokens = tokens
 
     def __repr__(self) -> str:
-        return (
-            f"<KeyGate {self.in_use}/{self._limits.concurrency} in use, {self.requests!r}, {self.tokens!r}>"
-        )
+        return f"<Pace {self.requests!r}, {self.tokens!r}>"
 
-    def admit(self, tokens: int, now: float) -> float:
-        """Let one call in that may use so many tokens, and return 0; else the seconds after which to ask again.
-
-        Infinite: when a call has left. The caller then calls `leave`, once.
-        """
-        if self.in_use >= self._limits.concurrency:
-            return math.inf
+    def wait_s(self, tokens: int, now: float) -> float:
+        """Seconds until a request with so many tokens may go out."""
         wait_s = max(self.paused_until - now, 0.0)
         if self.requests is not None:
             wait_s = max(wait_s, self.requests.wait_s(1, now))
         if self.tokens is not None:
             wait_s = max(wait_s, self.tokens.wait_s(tokens, now))
-        if wait_s > 0:
-            return wait_s
-        self.in_use += 1
+        return wait_s
+
+    def draw(self, tokens: int, now: float) -> None:
+        """A request goes out."""
         if self.requests is not None:
             self.requests.draw(1, now)
+        self.correct(tokens, now)
+
+    def correct(self, tokens: int, now: float) -> None:
+        """So many tokens more than were drawn have been used; fewer, when negative."""
         if self.tokens is not None:
             self.tokens.draw(tokens, now)
-        return 0.0
-
-    def leave(self, tokens: int, used: int | None, now: float) -> None:
-        """A call ends that was let in with `tokens`, and used so many; None when that is not known."""
-        self.in_use -= 1
-        if self.tokens is not None and used is not None:
-            self.tokens.draw(used - tokens, now)
 
     def learn(self, told: RateLimits, now: float) -> None:
-        """Take over what the provider says of the key's limits."""
+        """Take over what the provider says."""
         if told.requests is not None:
             self.requests = _learned(self.requests, told.requests, now)
         # A provider that counts both sides apart tells here, too, which of them is shorter.
@@ -127,7 +111,7 @@ class KeyGate:
         self._pauses = 0
 
     def pause(self, retry_after_s: float | None, now: float) -> None:
-        """The provider has had too many requests: let nobody in for as long as it says, or twice as long as last time.
+        """The provider has had too many requests: let none out for as long as it says, or twice as long as last time.
 
         Of answers to calls that went out together only the first lengthens the next pause.
         """
@@ -139,8 +123,60 @@ class KeyGate:
         self.paused_until = max(self.paused_until, now + retry_after_s)
 
 
-def _stated(per_min: int | None, now: float) -> Bucket | None:
-    return None if per_min is None else Bucket(per_min, now, stated=per_min)
+class KeyGate:
+    """The limits of one key: how many calls at once, the pace its owner states for it, and the one told for each model.
+
+    Providers count by key and model: what one model has used up says nothing about another.
+    """
+
+    __slots__ = ("_told", "in_use", "limits", "stated")
+
+    def __init__(self, limits: KeyLimits, now: float) -> None:
+        self._told: dict[str, Pace] = {}
+        self.in_use = 0
+        self.restate(limits, now)
+
+    def __repr__(self) -> str:
+        return f"<KeyGate {self.in_use}/{self.limits.concurrency} in use, {self._told!r}>"
+
+    def restate(self, limits: KeyLimits, now: float) -> None:
+        """Take up what the key's owner states; a pace begins anew."""
+        self.limits = limits
+        self.stated = Pace(_bucket(limits.requests_per_min, now), _bucket(limits.tokens_per_min, now))
+
+    def told(self, model: str) -> Pace:
+        """The pace that the provider tells for one model."""
+        return self._told.setdefault(model, Pace())
+
+    def counts_tokens(self, model: str) -> bool:
+        """Whether the tokens of a call to `model` matter here."""
+        return self.stated.tokens is not None or self.told(model).tokens is not None
+
+    def admit(self, model: str, tokens: int, now: float) -> float:
+        """Let one call in that may use so many tokens, and return 0; else the seconds after which to ask again.
+
+        Infinite: when a call has left. The caller then calls `leave`, once.
+        """
+        if self.in_use >= self.limits.concurrency:
+            return math.inf
+        paces = (self.stated, self.told(model))
+        wait_s = max(pace.wait_s(tokens, now) for pace in paces)
+        if wait_s == 0:
+            self.in_use += 1
+            for pace in paces:
+                pace.draw(tokens, now)
+        return wait_s
+
+    def leave(self, model: str, tokens: int, used: int | None, now: float) -> None:
+        """A call ends that was let in with `tokens`, and used so many; None when that is not known."""
+        self.in_use -= 1
+        if used is not None:
+            for pace in (self.stated, self.told(model)):
+                pace.correct(used - tokens, now)
+
+
+def _bucket(per_min: int | None, now: float) -> Bucket | None:
+    return None if per_min is None else Bucket(per_min, now)
 
 
 def _learned(bucket: Bucket | None, told: Allowance, now: float) -> Bucket | None:

@@ -8,11 +8,10 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 
 from dspash.gateway.answer import Answer
 from dspash.gateway.errors import GatewayError, ModelTimeoutError, RateLimitError
-from dspash.gateway.limit import KeyGate
+from dspash.gateway.limit import KeyGate, Pace
 from dspash.gateway.measure import measure_of
 from dspash.gateway.model import AsyncModel, RoutedCall
 from dspash.gateway.port import JsonMap
@@ -57,51 +56,58 @@ class Limiting:
     async def _slot(self, call: RoutedCall) -> AsyncGenerator[_Slot]:
         queue = self._queue_of(call.target)
         # Counted only where it is gone by: it takes longer than the rest of this step.
-        tokens = measure_of(call).likely if queue.gate.tokens is not None else 0
-        await queue.enter(tokens, call.call.deadline)
-        slot = _Slot(queue)
+        model = call.target.model
+        tokens = measure_of(call).likely if queue.gate.counts_tokens(model) else 0
+        await queue.enter(_Turn(model, tokens, call.call.deadline))
+        slot = _Slot(queue, queue.gate.told(model))
         try:
             yield slot
         except GatewayError as error:
             slot.failed(error)
             raise
         finally:
-            queue.leave(tokens, slot.used)
+            queue.leave(model, tokens, slot.used)
 
     def _queue_of(self, target: Target) -> _Queue:
         queue = self._queues.get(target.key_id)
         if queue is None:
             queue = self._queues[target.key_id] = _Queue(KeyGate(target.limits, self._clock()), self._clock)
+        elif queue.gate.limits != target.limits:
+            queue.gate.restate(target.limits, self._clock())
         return queue
 
 
 class _Slot:
     """One call that was let in: hears what became of it."""
 
-    def __init__(self, queue: _Queue) -> None:
-        self._queue = queue
+    def __init__(self, queue: _Queue, told: Pace) -> None:
+        self._clock = queue.clock
+        self._told = told
         self.used: int | None = None
 
     def answered(self, answer: Answer) -> None:
         self.used = total_tokens(answer.response)
-        self._queue.gate.work()
+        self._told.work()
         if answer.limits is not None:
-            self._queue.gate.learn(answer.limits, self._queue.clock())
+            self._told.learn(answer.limits, self._clock())
 
     def failed(self, error: GatewayError) -> None:
         if is_unbilled(error):
             self.used = 0
         if isinstance(error, RateLimitError):
             if error.limits is not None:
-                self._queue.gate.learn(error.limits, self._queue.clock())
-            self._queue.gate.pause(error.retry_after_s, self._queue.clock())
+                self._told.learn(error.limits, self._clock())
+            self._told.pause(error.retry_after_s, self._clock())
 
 
-@dataclass(slots=True, eq=False)
 class _Turn:
-    tokens: int
-    deadline: float | None
-    comes: asyncio.Future[None]
+    """One call that waits for a slot."""
+
+    def __init__(self, model: str, tokens: int, deadline: float | None) -> None:
+        self.model = model
+        self.tokens = tokens
+        self.deadline = deadline
+        self.comes: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def has_come(self) -> bool:
@@ -110,58 +116,64 @@ class _Turn:
 
 
 class _Queue:
-    """Who waits for a slot of one key, and the timer at which the first of them looks again."""
+    """Who waits for a slot of one key, a line for each model, and the timer at which the first of them look again."""
 
     def __init__(self, gate: KeyGate, clock: Callable[[], float]) -> None:
         self.gate = gate
         self.clock = clock
-        self._turns: deque[_Turn] = deque()
+        self._lines: dict[str, deque[_Turn]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        return f"<{self.gate!r}, {len(self._turns)} waiting>"
+        return f"<{self.gate!r}, {sum(map(len, self._lines.values()))} waiting>"
 
-    async def enter(self, tokens: int, deadline: float | None) -> None:
+    async def enter(self, turn: _Turn) -> None:
         """Return when the call may go out."""
-        if not self._turns and self.gate.admit(tokens, self.clock()) == 0:
+        if not self._lines and self.gate.admit(turn.model, turn.tokens, self.clock()) == 0:
             return
-        turn = _Turn(tokens, deadline, asyncio.get_running_loop().create_future())
-        self._turns.append(turn)
+        self._lines.setdefault(turn.model, deque()).append(turn)
         self._advance()
         try:
             await turn.comes
         except asyncio.CancelledError:
             if turn.has_come:
-                self.leave(tokens, 0)  # it came while the call was being called off
+                self.leave(turn.model, turn.tokens, 0)  # it came while the call was being called off
             else:
                 self._advance()
             raise
 
-    def leave(self, tokens: int, used: int | None) -> None:
+    def leave(self, model: str, tokens: int, used: int | None) -> None:
         """A call that was let in has ended."""
-        self.gate.leave(tokens, used, self.clock())
+        self.gate.leave(model, tokens, used, self.clock())
         self._advance()
 
     def _advance(self) -> None:
-        """Let in whoever may come in; wake up again when the next one may."""
+        """Let in whoever may come in; wake up again when the next one may.
+
+        Lines take turns: whichever had one let in is the last to be looked at again.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._turns:
-            turn, now = self._turns[0], self.clock()
-            if turn.comes.cancelled():
-                self._turns.popleft()
-                continue
-            wait_s = self.gate.admit(turn.tokens, now)
-            if wait_s == 0:
-                turn.comes.set_result(None)
-            elif turn.deadline is not None and math.isfinite(wait_s) and now + wait_s >= turn.deadline:
+        waits: dict[str, float] = {}
+        while model := next((model for model in self._lines if model not in waits), None):
+            line, now = self._lines[model], self.clock()
+            turn = line[0]
+            wait_s = 0.0 if turn.comes.cancelled() else self.gate.admit(model, turn.tokens, now)
+            if turn.deadline is not None and math.isfinite(wait_s) and 0 < wait_s >= turn.deadline - now:
                 turn.comes.set_exception(_too_late(wait_s))
-            else:
-                if math.isfinite(wait_s):
-                    self._timer = asyncio.get_running_loop().call_later(wait_s, self._advance)
-                return
-            self._turns.popleft()
+            elif wait_s > 0:
+                waits[model] = wait_s
+                continue
+            elif not turn.comes.cancelled():
+                turn.comes.set_result(None)
+            line.popleft()
+            del self._lines[model]
+            if line:
+                self._lines[model] = line
+        next_s = min(waits.values(), default=math.inf)
+        if math.isfinite(next_s):
+            self._timer = asyncio.get_running_loop().call_later(next_s, self._advance)
 
 
 def _too_late(wait_s: float) -> ModelTimeoutError:

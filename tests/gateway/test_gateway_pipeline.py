@@ -22,6 +22,7 @@ from dspash.gateway import (
     Budget,
     BudgetExceededError,
     CallKind,
+    Capabilities,
     Gateway,
     GatewayClosedError,
     JsonMap,
@@ -34,9 +35,11 @@ from dspash.gateway import (
     Permission,
     PipelineParts,
     RetryPolicy,
+    Route,
     Scope,
     ServerError,
     Source,
+    Target,
 )
 from dspash.gateway.loop import LoopThread
 from dspash.gateway.providers.directory import EnvironmentOnly, ProviderDirectory
@@ -285,6 +288,24 @@ def test_local_models_compute_in_the_callers_thread_and_are_recorded_unless_a_ru
             gateway.complete(saying("What is two plus two?"))
         assert [exchange.target.is_local for exchange in ledger.exchanges] == [True] * 5
         assert not server.asked
+
+
+def test_an_alias_of_a_local_model_brings_its_defaults() -> None:
+    class Aliases:
+        def resolve(self, name: str, tenant: str) -> Route:
+            return Route(
+                (Target("offline", "offline", "offline", "k", defaults={"max_tokens": 1}, is_local=True),)
+            )
+
+        def capabilities(self, name: str, tenant: str) -> Capabilities:
+            return Capabilities()
+
+    gateway = Gateway({"offline": OfflineModel()}, "offline", directory=Aliases())
+    call = replace(saying("What is two plus two?"), request={**saying().request, "model": "short"})
+    assert gateway.complete(call).response["finish_reason"] == "length"
+    *_, answer = gateway.stream(call)
+    assert isinstance(answer, Answer)
+    assert answer.response["finish_reason"] == "length"
 
 
 def test_vectors_take_the_same_way() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import replace
 
 import pytest
@@ -20,7 +19,7 @@ from dspash.gateway import (
     Source,
     TransportError,
 )
-from dspash.gateway.limit import FIRST_PAUSE_S, Bucket, KeyGate
+from dspash.gateway.limit import FIRST_PAUSE_S, Bucket, KeyGate, Pace
 from dspash.gateway.limiting import Limiting
 from dspash.gateway.model import RoutedCall
 from dspash.gateway.rate_limits import Allowance, RateLimits
@@ -45,14 +44,14 @@ def test_a_gate_never_lets_more_in_than_its_limits(steps: list[tuple[str, float 
             time += figure or 0.0
         elif step == "ask":
             tokens = int(figure or 0)
-            if gate.admit(tokens, time) == 0:
+            if gate.admit("gpt", tokens, time) == 0:
                 inside.append(tokens)
                 entered.append(time)
         elif inside:
-            gate.leave(inside.pop(), None if figure is None else int(figure), time)
+            gate.leave("gpt", inside.pop(), None if figure is None else int(figure), time)
         assert gate.in_use == len(inside) <= 3
-        assert gate.tokens is not None
-        assert gate.tokens.level <= 60
+        assert gate.stated.tokens is not None
+        assert gate.stated.tokens.level <= 60
     for first, began in enumerate(entered):
         within = [at for at in entered[first:] if at < began + 60.0]
         assert len(within) <= 6 + 6  # a full bucket, and what flows in within the minute
@@ -60,11 +59,11 @@ def test_a_gate_never_lets_more_in_than_its_limits(steps: list[tuple[str, float 
 
 def test_a_gate_says_when_to_ask_again_and_then_lets_in() -> None:
     gate = KeyGate(KeyLimits(requests_per_min=60), 0.0)
-    while gate.admit(0, 0.0) == 0:
+    while gate.admit("gpt", 0, 0.0) == 0:
         pass
-    wait_s = gate.admit(0, 0.0)
+    wait_s = gate.admit("gpt", 0, 0.0)
     assert wait_s == pytest.approx(1.0)
-    assert gate.admit(0, wait_s + 1e-9) == 0
+    assert gate.admit("gpt", 0, wait_s + 1e-9) == 0
 
 
 def test_a_call_larger_than_the_whole_limit_waits_for_a_full_bucket_and_leaves_a_debt() -> None:
@@ -76,46 +75,54 @@ def test_a_call_larger_than_the_whole_limit_waits_for_a_full_bucket_and_leaves_a
 
 
 @pytest.mark.parametrize(
-    ("stated", "told", "capacity", "level", "per_s"),
+    ("told", "capacity", "level", "per_s"),
     [
         # OpenAI: the bucket fills evenly, and `reset` says when it is full.
-        (math.inf, Allowance(500, 499, 0.12), 500, 499, pytest.approx(500 / 60)),
-        (math.inf, Allowance(500, 0, 60.0), 500, 0, pytest.approx(500 / 60)),
+        (Allowance(500, 499, 0.12), 500, 499, pytest.approx(500 / 60)),
+        (Allowance(500, 0, 60.0), 500, 0, pytest.approx(500 / 60)),
         # A limit a day: the same formula finds the slower rate.
-        (math.inf, Allowance(1440, 0, 86_400.0), 1440, 0, pytest.approx(1 / 60)),
+        (Allowance(1440, 0, 86_400.0), 1440, 0, pytest.approx(1 / 60)),
         # Only the limit is told.
-        (math.inf, Allowance(120, None, None), 120, 120, pytest.approx(2.0)),
-        # The owner has stated less: what the provider would allow on top is not used.
-        (30.0, Allowance(500, 499, 0.12), 30, 30, pytest.approx(0.5)),
+        (Allowance(120, None, None), 120, 120, pytest.approx(2.0)),
         # Somebody else uses the key.
-        (30.0, Allowance(500, 4, 59.0), 30, 4, pytest.approx(0.5)),
+        (Allowance(500, 4, 59.0), 500, 4, pytest.approx(496 / 59)),
         # A reset of nothing, or of no figure at all, leaves the rate as it was.
-        (math.inf, Allowance(60, 10, 0.0), 60, 10, pytest.approx(1.0)),
+        (Allowance(60, 10, 0.0), 60, 10, pytest.approx(1.0)),
     ],
 )
-def test_what_a_provider_tells_is_taken_over_as_far_as_it_is_stricter(
-    *, stated: float, told: Allowance, capacity: float, level: float, per_s: float
+def test_what_a_provider_tells_is_taken_over(
+    *, told: Allowance, capacity: float, level: float, per_s: float
 ) -> None:
-    bucket = Bucket(1000, 0.0, stated=stated)
+    bucket = Bucket(1000, 0.0)
     bucket.learn(told, 0.0)
     assert (bucket.capacity, bucket.level, bucket.per_s) == (capacity, level, per_s)
+
+
+def test_of_what_is_stated_and_what_is_told_the_stricter_holds() -> None:
+    gate = KeyGate(KeyLimits(requests_per_min=30), 0.0)
+    gate.told("gpt").learn(RateLimits(requests=Allowance(500, 500, None)), 0.0)
+    admitted = [gate.admit("gpt", 0, 0.0) == 0 for _ in range(40)]
+    assert admitted.count(True) == 30
+    gate.restate(KeyLimits(requests_per_min=1000), 0.0)
+    gate.told("gpt").learn(RateLimits(requests=Allowance(500, 4, 59.0)), 0.0)
+    assert [gate.admit("gpt", 0, 0.0) == 0 for _ in range(9)].count(True) == 4
 
 
 def test_pauses_without_a_time_double_until_a_call_works_and_count_once_for_calls_that_were_out_together() -> (
     None
 ):
-    gate = KeyGate(KeyLimits(), 0.0)
+    pace = Pace()
     for _ in range(5):
-        gate.pause(None, 0.0)
-    assert gate.admit(0, 0.0) == FIRST_PAUSE_S
-    gate.pause(None, 1.5)
-    assert gate.admit(0, 1.5) == 2 * FIRST_PAUSE_S
-    gate.work()
-    gate.pause(None, 9.0)
-    assert gate.admit(0, 9.0) == FIRST_PAUSE_S
-    gate.pause(30.0, 9.0)
-    gate.pause(5.0, 9.0)
-    assert gate.admit(0, 9.0) == 30.0
+        pace.pause(None, 0.0)
+    assert pace.wait_s(0, 0.0) == FIRST_PAUSE_S
+    pace.pause(None, 1.5)
+    assert pace.wait_s(0, 1.5) == 2 * FIRST_PAUSE_S
+    pace.work()
+    pace.pause(None, 9.0)
+    assert pace.wait_s(0, 9.0) == FIRST_PAUSE_S
+    pace.pause(30.0, 9.0)
+    pace.pause(5.0, 9.0)
+    assert pace.wait_s(0, 9.0) == 30.0
 
 
 def limited(model: ScriptedModel) -> Limiting:
@@ -206,6 +213,53 @@ def test_a_pause_that_the_provider_asks_for_holds_for_everybody_with_the_key() -
             await steps.complete(asked())
         await asyncio.gather(*[steps.complete(asked()) for _ in range(5)])
         assert model.times == [0.0] + [pytest.approx(7.0)] * 5
+
+    play(scene)
+
+
+def test_a_model_that_is_used_up_holds_up_no_other_with_the_same_key() -> None:
+    async def scene() -> None:
+        model = ScriptedModel(RateLimitError("429", retry_after_s=60, status=429), response())
+        steps = limited(model)
+        with pytest.raises(RateLimitError):
+            await steps.complete(asked())
+        waiting = asyncio.create_task(steps.complete(asked()))
+        await asyncio.sleep(1.0)
+        await steps.complete(asked(target=replace(TARGET, model="another")))
+        assert now() == 1.0
+        await waiting
+        assert now() == 60.0
+
+    play(scene)
+
+
+def test_models_that_wait_for_the_slots_of_one_key_take_turns() -> None:
+    async def slow(_: RoutedCall) -> JsonMap:
+        await asyncio.sleep(1.0)
+        return response()
+
+    async def scene() -> None:
+        model = ScriptedModel(slow)
+        steps = limited(model)
+        target = replace(TARGET, limits=KeyLimits(concurrency=1))
+        names = ["a", "a", "a", "a", "b", "b"]
+        await asyncio.gather(*[steps.complete(asked(target=replace(target, model=name))) for name in names])
+        assert [call.target.model for call in model.calls] == ["a", "a", "b", "a", "b", "a"]
+
+    play(scene)
+
+
+def test_limits_that_are_stated_anew_hold_from_the_next_call_on() -> None:
+    async def slow(_: RoutedCall) -> JsonMap:
+        await asyncio.sleep(1.0)
+        return response()
+
+    async def scene() -> None:
+        model = ScriptedModel(slow)
+        steps = limited(model)
+        await steps.complete(with_limits(concurrency=1))
+        await asyncio.gather(*[steps.complete(with_limits(concurrency=5)) for _ in range(9)])
+        assert model.most_open == 5
 
     play(scene)
 
