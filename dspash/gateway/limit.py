@@ -145,12 +145,18 @@ class KeyGate:
         self.stated = Pace(_bucket(limits.requests_per_min, now), _bucket(limits.tokens_per_min, now))
 
     def told(self, model: str) -> Pace:
-        """The pace that the provider tells for one model."""
+        """The pace for one model, to note what the provider tells of it."""
         return self._told.setdefault(model, Pace())
+
+    def work(self, model: str) -> None:
+        """The provider has taken a request to `model`."""
+        told = self._told.get(model)
+        if told is not None:
+            told.work()
 
     def counts_tokens(self, model: str) -> bool:
         """Whether the tokens of a call to `model` matter here."""
-        return self.stated.tokens is not None or self.told(model).tokens is not None
+        return any(pace.tokens is not None for pace in self._paces(model))
 
     def admit(self, model: str, tokens: int, now: float) -> float:
         """Let one call in that may use so many tokens, and return 0; else the seconds after which to ask again.
@@ -159,7 +165,7 @@ class KeyGate:
         """
         if self.in_use >= self.limits.concurrency:
             return math.inf
-        paces = (self.stated, self.told(model))
+        paces = self._paces(model)
         wait_s = max(pace.wait_s(tokens, now) for pace in paces)
         if wait_s == 0:
             self.in_use += 1
@@ -171,8 +177,13 @@ class KeyGate:
         """A call ends that was let in with `tokens`, and used so many; None when that is not known."""
         self.in_use -= 1
         if used is not None:
-            for pace in (self.stated, self.told(model)):
+            for pace in self._paces(model):
                 pace.correct(used - tokens, now)
+
+    def _paces(self, model: str) -> tuple[Pace, ...]:
+        """Those that a call to `model` goes by. Models that nothing was told of take no room."""
+        told = self._told.get(model)
+        return (self.stated,) if told is None else (self.stated, told)
 
 
 def _bucket(per_min: int | None, now: float) -> Bucket | None:

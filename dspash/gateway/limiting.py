@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from dspash.gateway.answer import Answer
 from dspash.gateway.errors import GatewayError, ModelTimeoutError, RateLimitError
-from dspash.gateway.limit import KeyGate, Pace
+from dspash.gateway.limit import KeyGate
 from dspash.gateway.measure import measure_of
 from dspash.gateway.model import AsyncModel, RoutedCall
 from dspash.gateway.port import JsonMap
@@ -59,7 +59,7 @@ class Limiting:
         model = call.target.model
         tokens = measure_of(call).likely if queue.gate.counts_tokens(model) else 0
         await queue.enter(_Turn(model, tokens, call.call.deadline))
-        slot = _Slot(queue, queue.gate.told(model))
+        slot = _Slot(queue, model)
         try:
             yield slot
         except GatewayError as error:
@@ -80,24 +80,26 @@ class Limiting:
 class _Slot:
     """One call that was let in: hears what became of it."""
 
-    def __init__(self, queue: _Queue, told: Pace) -> None:
+    def __init__(self, queue: _Queue, model: str) -> None:
+        self._gate = queue.gate
         self._clock = queue.clock
-        self._told = told
+        self._model = model
         self.used: int | None = None
 
     def answered(self, answer: Answer) -> None:
         self.used = total_tokens(answer.response)
-        self._told.work()
+        self._gate.work(self._model)
         if answer.limits is not None:
-            self._told.learn(answer.limits, self._clock())
+            self._gate.told(self._model).learn(answer.limits, self._clock())
 
     def failed(self, error: GatewayError) -> None:
         if is_unbilled(error):
             self.used = 0
         if isinstance(error, RateLimitError):
+            told = self._gate.told(self._model)
             if error.limits is not None:
-                self._told.learn(error.limits, self._clock())
-            self._told.pause(error.retry_after_s, self._clock())
+                told.learn(error.limits, self._clock())
+            told.pause(error.retry_after_s, self._clock())
 
 
 class _Turn:
