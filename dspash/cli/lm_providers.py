@@ -224,20 +224,22 @@ def _environment_rows(view: _View) -> list[dict[str, Any]]:
     from dspash.gateway.providers.environment import keys_found
 
     kept, keys = {record.name for record in view.kept}, keys_found(os.environ)
-    return [
-        {
-            "name": name,
-            "type": each.type.name,
-            "source": "environment",
-            "address": each.endpoint,
-            "key": f"env:{keys[name]}" if name in keys else "none",
-            "key_id": each.key_id,
-            "model": None,
-            "problem": None,
-        }
-        for name, each in sorted(view.roster.connections.items())
-        if name not in kept
-    ]
+    rows: list[dict[str, Any]] = []
+    for name in sorted({*view.roster.connections, *view.roster.unusable} - kept):
+        found = view.roster.connections.get(name)
+        rows.append(
+            {
+                "name": name,
+                "type": name,
+                "source": "environment",
+                "address": None if found is None else found.endpoint,
+                "key": f"env:{keys[name]}" if name in keys else "none",
+                "key_id": None if found is None else found.key_id,
+                "model": None,
+                "problem": view.roster.unusable.get(name),
+            }
+        )
+    return rows
 
 
 def _model_row(connection: Connection, table: ModelTable, model: str) -> dict[str, Any]:

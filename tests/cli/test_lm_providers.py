@@ -42,6 +42,11 @@ def test_key_in_the_environment_is_found_and_not_shown(dspash: Run, monkeypatch:
     assert "https://api.openai.com/v1" in shown.out
     assert SECRET not in shown.out + shown.err + str(told)
 
+    monkeypatch.setenv("OPENAI_BASE_URL", "nothing://like-it")
+    told = dspash("lm", "providers", "--json").value
+    (row,) = (row for row in told["providers"] if row["name"] == "openai")
+    assert row["problem"] == "OPENAI_BASE_URL is no address; begin it with https:// or http://"
+
 
 @pytest.mark.timeout(60)
 def test_provider_is_added_shown_tried_and_read(dspash: Run, project: Path, server: ProviderServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from dspash.errors import ConfigurationError
 from dspash.gateway.providers.catalogue import PROVIDER_TYPES
 from dspash.gateway.providers.connection import Connection, address_of
 from dspash.gateway.providers.provider_type import ProviderType
@@ -17,12 +18,18 @@ _NAMED: Final = 3  # variables in a message
 
 
 def environment_roster(environ: Mapping[str, str]) -> Roster:
-    """The providers that `environ` makes available, each named as its kind.
-
-    Raises ConfigurationError for an address there that is none.
-    """
-    found = (_connection(kind, environ) for kind in PROVIDER_TYPES.values() if not kind.is_local)
-    return Roster({each.name: each for each in found if each is not None})
+    """The providers that `environ` makes available, each named as its kind; one whose address is none is unusable."""
+    connections: dict[str, Connection] = {}
+    unusable: dict[str, str] = {}
+    for kind in PROVIDER_TYPES.values():
+        try:
+            found = None if kind.is_local else _connection(kind, environ)
+        except ConfigurationError as error:
+            unusable[kind.name] = f"{_first(environ, kind.url_variables)} {error.problem}; {error.way_out}"
+            continue
+        if found is not None:
+            connections[kind.name] = found
+    return Roster(connections, unusable=unusable)
 
 
 def keys_found(environ: Mapping[str, str]) -> dict[str, str]:

@@ -52,7 +52,10 @@ class Roster:
             },
             {**other.aliases, **self.aliases},
             self.default or other.default,
-            {**other.unusable, **self.unusable},
+            {
+                **{name: why for name, why in other.unusable.items() if name not in self.connections},
+                **self.unusable,
+            },
         )
 
     def route(self, name: str, table: ModelTable) -> Route:

@@ -81,11 +81,14 @@ def test_without_its_key_or_address_a_provider_is_not_there() -> None:
     ["ftp://host", "http://", "https://user:pw@host/v1", "https://host/v1?key=abc", "https://host#x"],
 )
 def test_what_is_no_address_is_refused_without_what_may_be_a_secret(address: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        environment_roster({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": address})
+    found = directory({**KEYS, "OPENAI_BASE_URL": address})
+
+    with pytest.raises(UnsupportedModelError, match="OPENAI_BASE_URL is") as caught:
+        found.resolve("openai/o3", "default")
 
     assert "pw" not in str(caught.value)
     assert "abc" not in str(caught.value)
+    assert found.resolve("anthropic/any", "default").targets
 
 
 def test_wire_that_a_kind_has_not_is_refused() -> None:
