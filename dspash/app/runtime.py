@@ -150,6 +150,9 @@ class AppRuntime:
         finally:
             with self._lock:
                 self._running.pop(name, None)
+            self._start_run(
+                name
+            )  # whatever it is repeated by counts from the start: nothing of it is remembered
 
 
 class RuntimeOnDemand:
