@@ -40,13 +40,18 @@ install_lock() {
 # uv reads neither pip's files nor its environment: it is told what they say of where packages are.
 install_lock_by_uv() {
     local -a sources=() certificates=()
-    local settings name value
+    local settings value
     settings=$("${pip[@]}" config list)
     setting() { sed -nE "s/^(:env:|global|install)\.$1='(.*)'\$/\2/p" <<<"$settings" | sed 's/\\n/ /g;q'; }
-    for name in index-url extra-index-url find-links; do
-        for value in $(setting "$name"); do
-            sources+=("--$name" "$value")
-        done
+    # In pip's eyes all indexes are equal, and the fittest wheel is taken; uv takes it from the first that has a fitting
+    # one. A further index may have the wheel for any platform alone, which works on none.
+    value=$(setting index-url)
+    sources+=(--default-index "${value:-https://pypi.org/simple}")
+    for value in "${value:-https://pypi.org/simple}" $(setting extra-index-url); do
+        sources+=(--index "$value")
+    done
+    for value in $(setting find-links); do
+        sources+=(--find-links "$value")
     done
     [[ -z $(setting no-index) ]] || sources+=(--no-index)
     [[ -z $(setting cert) ]] || certificates=("SSL_CERT_FILE=$(setting cert)")
