@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+import dspy
 import pytest
 
 from dspash_protocol import Command, FaultKind, ReverseCommand
@@ -316,16 +317,17 @@ def test_results_without_a_form_on_the_wire_are_told_by_their_place(
 
 
 def test_user_code_cannot_reconfigure_the_process(worker: LocalWorker) -> None:
-    import threading
-
-    outcomes: list[Any] = []
-    worker.call("create_program", id="p", forward_fn="dspy.configure(lm=None)\nresult = {}")
-    thread = threading.Thread(
-        target=lambda: outcomes.append(worker.fault("execute", program_id="p", inputs={}))
-    )
-    thread.start()
-    thread.join(10)
-    assert "can only be changed by the thread that initially configured it" in outcomes[0].message
+    before = dspy.settings.copy()
+    said = "dspy.configure(lm=None, num_threads=77)\nresult = {'lm': dspy.settings.lm, 'n': dspy.settings.num_threads}"
+    worker.call("create_program", id="p", forward_fn=said)
+    assert worker.call("execute", program_id="p", inputs={}) == {"lm": None, "n": 77}
+    assert dspy.settings.copy() == before
+    unheard = "import threading\nfailures = []\ndef configure():\n    try: dspy.configure(num_threads=77)\n"
+    unheard += "    except RuntimeError as error: failures.append(str(error))\n"
+    unheard += "thread = threading.Thread(target=configure)\nthread.start(); thread.join()\nresult = {'why': failures}"
+    worker.call("create_program", id="p", forward_fn=unheard)
+    (why,) = worker.call("execute", program_id="p", inputs={})["why"]
+    assert "can only be changed by the thread that initially configured it" in why
 
 
 def test_delete_forgets_the_program(worker: LocalWorker) -> None:

@@ -189,8 +189,6 @@ def test_state_is_loaded_into_the_definition_before_it(bench: Workbench) -> None
 
 
 def test_calls_wait_for_the_configuration_before_them(bench: Workbench) -> None:
-    configure = call_of(Command.CONFIGURE, lm={"model": "small"}, settings={"num_threads": 2})
-    bench.reserve(cast("Any", configure))
     run(
         bench,
         call_of(
@@ -199,6 +197,8 @@ def test_calls_wait_for_the_configuration_before_them(bench: Workbench) -> None:
             forward_fn="result = {'model': dspy.settings.lm.model, 'threads': dspy.settings.num_threads}",
         ),
     )
+    configure = call_of(Command.CONFIGURE, lm={"model": "small"}, settings={"num_threads": 2})
+    bench.reserve(cast("Any", configure))
     waiting = InThread(lambda: run(bench, call_of(Command.EXECUTE, program_id="p", inputs={})))
     assert waiting.waits
     run(bench, configure)
