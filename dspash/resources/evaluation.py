@@ -7,7 +7,6 @@ from uuid import UUID
 
 from pydantic import Field, JsonValue
 
-from dspash.resources.comparison import compare_scores
 from dspash.resources.conducted import Conducted
 from dspash.resources.conductor import conduct
 from dspash.resources.content import hash_of, wire_of
@@ -30,6 +29,7 @@ from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
 from dspash.resources.runtime import Judgement, OnProgress, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
+from dspash.scoring import compare_scores
 
 __all__ = ["Evaluation", "EvaluationResult", "keep_judgement"]
 

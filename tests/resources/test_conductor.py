@@ -19,7 +19,6 @@ from dspash.errors import (
     TransitionError,
 )
 from dspash.resources import DOMAIN, conductor
-from dspash.resources.comparison import compare_scores
 from dspash.resources.conductor import await_ends, conduct, interrupt_orphans
 from dspash.resources.dataset import Dataset
 from dspash.resources.evaluation import Evaluation
@@ -31,6 +30,7 @@ from dspash.resources.owner import Owner
 from dspash.resources.program import Program
 from dspash.resources.program_version import ProgramVersion
 from dspash.resources.runtime import OnProgress
+from dspash.scoring import compare_scores
 from dspash.store import Store
 from dspash_protocol import Progress
 
