@@ -201,6 +201,38 @@ def test_failures_are_retried_and_all_attempts_are_on_record() -> None:
         assert len(server.answered) == 1
 
 
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
+def test_what_fails_and_what_is_given_up_is_on_record_too(*, streams: bool) -> None:
+    ledger, asked = MemoryLedger(), list[int]()
+
+    def etiquette(number: int, _: Asked) -> Manners:
+        asked.append(number)
+        return Manners(Mischief.BROKEN if number < QUICK.attempts else Mischief.SILENT)
+
+    with serving(ledger=ledger, etiquette=etiquette) as (gateway, _):
+
+        async def ask() -> None:
+            if not streams:
+                await gateway.acomplete(saying())
+                return
+            async for _ in gateway.astream(saying()):
+                pass
+
+        with pytest.raises(ServerError):
+            gateway.run(ask()).result(10)
+        future = gateway.run(ask())
+        wait_until(lambda: asked[-1:] == [QUICK.attempts], "the request")
+        future.cancel()
+        wait_until(lambda: len(ledger.exchanges) == 2, "both on record")
+        failed, left = ledger.exchanges
+        assert (failed.outcome, len(failed.attempts), left.outcome) == (
+            Outcome.FAILED,
+            QUICK.attempts,
+            Outcome.CANCELLED,
+        )
+        assert isinstance(failed.error, ServerError)
+
+
 def test_sixteen_threads_never_spend_more_than_the_budget() -> None:
     run = Account(Scope.RUN, "r")
     mischief = [None, Mischief.BROKEN, None, Mischief.OVERLOADED, None]

@@ -330,6 +330,21 @@ def test_money_needs_a_price_unless_the_model_is_here() -> None:
     play(scene)
 
 
+def test_whoever_is_called_off_while_waiting_for_a_budget_gives_its_place_to_the_next() -> None:
+    async def scene() -> None:
+        model = ScriptedModel(10.0, response())
+        steps, book = paying(model, Budget(RUN, tokens=2000))
+        calls = [asked(payer=IN_RUN, max_tokens=1000) for _ in range(3)]
+        first, second, third = [asyncio.create_task(steps.complete(call)) for call in calls]
+        await asyncio.sleep(1.0)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        await asyncio.gather(first, third)
+        assert (len(model.calls), spent_by_run(book).calls) == (2, 2)
+
+    play(scene)
+
+
 def test_whoever_waits_goes_on_when_the_budget_is_raised() -> None:
     async def slow(_: RoutedCall) -> JsonMap:
         await asyncio.sleep(100.0)

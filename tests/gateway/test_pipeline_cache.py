@@ -257,6 +257,19 @@ def test_a_repeated_run_is_told_the_same_again_and_asks_only_where_it_goes_on() 
     play(scene)
 
 
+def test_a_repeated_run_is_told_its_streams_again_as_streams() -> None:
+    async def scene() -> None:
+        journal = MemoryJournal()
+        first = [await streamed(Journaling(ScriptedModel(response("one two")), journal), SAMPLE)]
+        silent = ScriptedModel(ServerError("nothing is left to be asked"))
+        [(events, answer)] = [await streamed(Journaling(silent, journal), SAMPLE)]
+        assert events == first[0][0]
+        assert (answer.source, answer.response) == (Source.JOURNAL, first[0][1].response)
+        assert not silent.calls
+
+    play(scene)
+
+
 def test_a_run_begun_again_in_the_same_process_replays_from_its_start() -> None:
     async def scene() -> None:
         model = numbered()

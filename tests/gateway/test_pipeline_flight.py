@@ -49,6 +49,17 @@ def test_two_hundred_equal_calls_are_sent_once(*, streams: bool) -> None:
     play(scene)
 
 
+def test_streams_that_read_no_cache_are_each_their_own() -> None:
+    async def scene() -> None:
+        model = ScriptedModel(slow)
+        steps = SingleFlight(model)
+        told = await asyncio.gather(*[streamed(steps, asked(cache=NO_CACHE)) for _ in range(3)])
+        assert [answer.source for _, answer in told] == [Source.PROVIDER] * 3
+        assert len(model.calls) == 3
+
+    play(scene)
+
+
 def test_calls_that_differ_in_anything_that_tells_are_sent_each() -> None:
     async def scene() -> None:
         model = ScriptedModel(slow)
