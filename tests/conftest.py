@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -131,15 +132,31 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, N
     cluster.drop_database(name)
 
 
-@pytest.fixture(params=DATABASES)
-def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, None, None]:
-    """Return the address of a database that has all tables and no records, of either kind."""
+@contextlib.contextmanager
+def _migrated_database(request: pytest.FixtureRequest, folder: Path) -> Generator[str, None, None]:
+    """Lend a database that has all tables and no records, of the kind that is the fixture's parameter."""
     if request.param == "sqlite":
-        yield shutil.copyfile(request.getfixturevalue("migrated_file"), str(tmp_path / "test.db"))
+        yield shutil.copyfile(request.getfixturevalue("migrated_file"), str(folder / "test.db"))
         return
     cluster: Cluster = request.getfixturevalue("postgres")
     with cluster.lent_database(cluster.migrated) as name:
         yield cluster.url(name)
+
+
+@pytest.fixture(params=DATABASES)
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str, None, None]:
+    """Return the address of a database that has all tables and no records, of either kind."""
+    with _migrated_database(request, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def module_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[str, None, None]:
+    """Return the address of such a database that the tests of a module share."""
+    with _migrated_database(request, tmp_path_factory.mktemp("database")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -22,10 +22,9 @@ def metric(example, prediction):
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Generator[dspash.App]:
+def app(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Generator[dspash.App]:
     folder: Path = tmp_path_factory.mktemp("metrics")
-    database = tmp_path_factory.mktemp("records") / "kept.db"
-    with no_leaks(folder), dspash.open(workers=1, timeout_s=20.0, database=database) as app:
+    with no_leaks(folder), dspash.open(workers=1, timeout_s=20.0, database=module_database) as app:
         yield app
 
 

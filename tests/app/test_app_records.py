@@ -23,15 +23,15 @@ BOUND_S = 15.0
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """Return where an app may keep what it does."""
-    return tmp_path / "dspash.db"
+def database(migrated: str) -> str:
+    """Return where an app may keep what it does: a database of either kind."""
+    return migrated
 
 
 @pytest.fixture
-def app(database: Path) -> Generator[dspash.App]:
+def app(database: str, tmp_path: Path) -> Generator[dspash.App]:
     """Open an app with records of its own."""
-    with no_leaks(database.parent / "nothing"), dspash.open(database=database, timeout_s=20.0) as app:
+    with no_leaks(tmp_path / "nothing"), dspash.open(database=database, timeout_s=20.0) as app:
         yield app
 
 
@@ -41,7 +41,7 @@ def _answers(app: dspash.App) -> dspash.Program:
     return app.program("Answers", forward_fn=SNIPPET, modules={"qa": qa}, sandbox="process")
 
 
-def test_a_program_outlives_its_app(app: dspash.App, database: Path) -> None:
+def test_a_program_outlives_its_app(app: dspash.App, database: str) -> None:
     program = _answers(app)
     learned = app.optimize(program, EXAMPLES, optimizer="labeled_fewshot", k=2)
     assert app.programs.get("Answers").latest_version == 2
@@ -56,7 +56,7 @@ def test_a_program_outlives_its_app(app: dspash.App, database: Path) -> None:
     assert app.program("Answers") is promoted
 
 
-def test_defining_again_continues_what_is_kept(app: dspash.App, database: Path) -> None:
+def test_defining_again_continues_what_is_kept(app: dspash.App, database: str) -> None:
     _answers(app)
     assert [each.number for each in app.versions.list().items] == [1]
     with dspash.open(database=database) as other:
@@ -134,7 +134,7 @@ def test_compiling_by_name_uses_a_kept_optimizer_and_dataset(app: dspash.App) ->
     assert not told["source"]
 
 
-def test_a_module_is_run_by_its_name(app: dspash.App, database: Path) -> None:
+def test_a_module_is_run_by_its_name(app: dspash.App, database: str) -> None:
     qa = app.module("predict", "question -> answer", id="qa")
     learned = app.optimize(qa, EXAMPLES, optimizer="labeled_fewshot", k=1)
     asked = {"question": "Who?"}
@@ -154,7 +154,7 @@ def test_modules_without_a_name_are_kept_once_something_is_done_with_them(app: d
     assert module.name == f"predict-{module.content_hash[:8]}"
 
 
-def test_a_loaded_program_asks_for_the_functions_it_calls(app: dspash.App, database: Path) -> None:
+def test_a_loaded_program_asks_for_the_functions_it_calls(app: dspash.App, database: str) -> None:
     def look(question: str) -> str:
         return f"seen {question}"
 
@@ -167,7 +167,7 @@ def test_a_loaded_program_asks_for_the_functions_it_calls(app: dspash.App, datab
         assert other.program("Looks", tools=[look])(question="it").answer == "seen it"
 
 
-def test_a_program_keeps_how_it_is_sandboxed(app: dspash.App, database: Path) -> None:
+def test_a_program_keeps_how_it_is_sandboxed(app: dspash.App, database: str) -> None:
     limits = dspash.Limits(memory_mb=512, wall_s=20.0)
     app.program("Boxed", forward_fn="result = {}", limits=limits)
     kept: Any = app.programs.get("Boxed").sandbox
@@ -209,7 +209,7 @@ def test_a_run_is_cancelled_by_its_record(app: dspash.App) -> None:
     assert app.evaluations.get(running.id).status == "cancelled"
 
 
-def test_closing_interrupts_what_goes_on(database: Path) -> None:
+def test_closing_interrupts_what_goes_on(database: str) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def look(question: str) -> str:
@@ -260,7 +260,7 @@ with dspash.open(database=sys.argv[1]) as app:
 """
 
 
-def test_a_run_whose_host_was_killed_is_interrupted_and_can_go_on(database: Path) -> None:
+def test_a_run_whose_host_was_killed_is_interrupted_and_can_go_on(database: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOST, str(database)], stdout=subprocess.PIPE, text=True
     ) as host:
@@ -296,7 +296,7 @@ def test_a_database_that_cannot_be_used_stops_no_call(tmp_path: Path) -> None:
             app.programs.count()
 
 
-def test_a_closed_app_has_no_records(database: Path) -> None:
+def test_a_closed_app_has_no_records(database: str) -> None:
     with dspash.open(database=database) as app:
         _answers(app)
     with pytest.raises(dspash.ClosedError):
@@ -323,7 +323,8 @@ def test_records_are_awaited_as_well(app: dspash.App) -> None:
     assert asyncio.run(work())[:2] == ("completed", 1)
 
 
-def test_nothing_is_opened_before_there_is_something_to_keep(database: Path) -> None:
+def test_nothing_is_opened_before_there_is_something_to_keep(tmp_path: Path) -> None:
+    database = tmp_path / "dspash.db"
     with dspash.open(database=database) as app:
         assert app.module("predict", "question -> answer")(question="Who?").answer
         assert not database.exists()

@@ -29,10 +29,9 @@ class Answerer(dspy.Module):
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Generator[dspash.App]:
+def app(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Generator[dspash.App]:
     folder: Path = tmp_path_factory.mktemp("traces")
-    database = tmp_path_factory.mktemp("database") / "records.db"
-    with no_leaks(folder), dspash.open(workers=1, timeout_s=20.0, database=database) as app:
+    with no_leaks(folder), dspash.open(workers=1, timeout_s=20.0, database=module_database) as app:
         app.program("Answerer", source=SOURCE, sandbox="process")
         yield app
 
@@ -124,8 +123,8 @@ def test_the_lowest_door_is_traced_as_well(app: dspash.App) -> None:
     assert set(trace.outputs) == {"answer"}
 
 
-def test_metrics_count_what_ran(tmp_path: Path) -> None:
-    with dspash.open(workers=1, database=tmp_path / "records.db") as app:
+def test_metrics_count_what_ran(migrated: str) -> None:
+    with dspash.open(workers=1, database=migrated) as app:
         program = app.program("Answerer", source=SOURCE, sandbox="process")
         for _ in range(3):
             program(question="Who?")
@@ -153,11 +152,11 @@ def test_nothing_is_traced_unless_it_is_kept(tmp_path: Path) -> None:
         assert app.traces.count() == 0
 
 
-def test_what_was_executed_is_there_after_the_app(tmp_path: Path) -> None:
+def test_what_was_executed_is_there_after_the_app(migrated: str) -> None:
     for count in (1, 2):
-        with dspash.open(workers=1, database=tmp_path / "records.db") as app:
+        with dspash.open(workers=1, database=migrated) as app:
             app.module("predict", "q -> a")(q="?")
-        with dspash.open(workers=1, database=tmp_path / "records.db") as app:
+        with dspash.open(workers=1, database=migrated) as app:
             assert app.traces.count() == count
 
 

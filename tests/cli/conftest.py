@@ -43,6 +43,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def either_database(project: Path, migrated: str) -> str:
+    """Have the project keep its records in a database of either kind, which has all tables; return its address."""
+    (project / "dspash.toml").write_text(f"database_url = {json.dumps(migrated)}\n")
+    return migrated
+
+
+@pytest.fixture
 def dspash(project: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in the project; `dspash("signatures", "list")`."""
 

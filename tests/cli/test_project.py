@@ -208,6 +208,7 @@ def test_the_database_is_looked_at_and_upgraded(dspash: Run, project: Path) -> N
     assert "status" in dspash("db").out
 
 
+@pytest.mark.usefixtures("either_database")
 def test_records_go_to_a_file_and_come_back(
     dspash: Run, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_help_loads_no_resource() -> None:
     assert all(f"  {entry.command} " in done.stdout for entry in read_index())
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_record_is_made_shown_changed_and_destroyed(dspash: Run) -> None:
     made = make(dspash, "QA")
     assert [field["name"] for field in made["output_fields"]] == ["answer"]
@@ -76,6 +77,7 @@ def test_a_record_is_made_shown_changed_and_destroyed(dspash: Run) -> None:
     assert [change["action"] for change in changes] == ["create", "update", "destroy"]
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_list_is_filtered_sorted_cut_and_continued(dspash: Run) -> None:
     for name in ["Alpha", "Beta", "Bravo"]:
         make(dspash, name)
@@ -94,6 +96,7 @@ def test_a_list_is_filtered_sorted_cut_and_continued(dspash: Run) -> None:
     assert dspash("signatures", "count", "--filter", 'name=["Alpha", "Beta"]', "--json").value == 2
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_list_for_people_says_how_to_go_on(dspash: Run) -> None:
     assert "no signatures fit" in dspash("signatures", "list").out
     for name in ["Alpha", "Beta"]:
@@ -116,6 +119,7 @@ def test_what_a_record_says_is_no_markup(dspash: Run) -> None:
         assert "␛[31mnot red" in shown
 
 
+@pytest.mark.usefixtures("either_database")
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
@@ -153,6 +157,7 @@ def test_what_cannot_be_done_is_one_line_and_a_status(
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_value_comes_from_a_file(dspash: Run, project: Path) -> None:
     (project / "inputs.json").write_text(json.dumps([{"name": "passages", "type": "list[str]"}]))
 
@@ -161,6 +166,7 @@ def test_a_value_comes_from_a_file(dspash: Run, project: Path) -> None:
     assert made["input_fields"][0]["type"] == "list[str]"
 
 
+@pytest.mark.usefixtures("either_database")
 def test_tenants_see_their_own(dspash: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     make(dspash, "Mine")
     monkeypatch.setenv("DSPASH_TENANT", "other")
@@ -178,6 +184,7 @@ def test_a_database_that_is_none_is_unavailable(dspash: Run, project: Path) -> N
     assert "records.db" in done.err
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_list_shows_what_records_are_looked_up_by_before_what_is_long(dspash: Run) -> None:
     dspash("programs", "create", "--name", "P", "--forward-fn", "result = {}")
 

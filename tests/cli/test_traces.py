@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,8 +30,8 @@ FAILED = {"kind": "tool_error", "type": "OSError", "message": "it is gone"}
 
 
 @pytest.fixture
-def scene(project: Path) -> Any:
-    with Store.open(project / "records.db") as store:
+def scene(either_database: str) -> Any:
+    with Store.open(either_database) as store:
         yield scene_of(store, tenant="default")
 
 
