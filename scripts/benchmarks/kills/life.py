@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ _HOST: Final = Path(__file__).with_name("host.py")
 _MOST_S: Final = 60.0  # for a host to tell what it is to tell; it takes a few seconds
 _GONE_S: Final = 10.0  # for what it had started to end after it
 _STEP_S: Final = 0.002
+_MOST_WORDS: Final = 20_000
 
 LifeReport = list[str]
 """What was wrong with it; empty when nothing was."""
@@ -31,10 +33,13 @@ def live(name: str, database: str, told: Told, *, lines: int) -> LifeReport:
     with (
         tempfile.TemporaryFile() as stderr,
         subprocess.Popen(
-            [sys.executable, str(_HOST), name, database], stdout=subprocess.PIPE, stderr=stderr
+            [sys.executable, "-X", "faulthandler", str(_HOST), name, database],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         ) as host,
     ):
-        too_late = threading.Timer(_MOST_S, host.kill)
+        # So ended it says where its threads are.
+        too_late = threading.Timer(_MOST_S, host.send_signal, [signal.SIGABRT])
         too_late.start()
         try:
             heard = _hear(host, told, lines)
@@ -48,7 +53,7 @@ def live(name: str, database: str, told: Told, *, lines: int) -> LifeReport:
             host.kill()
         if not heard:
             stderr.seek(0)
-            words = stderr.read().decode(errors="replace")[-2000:]
+            words = stderr.read().decode(errors="replace")[-_MOST_WORDS:]
             return [f"{name}: ended, or told too little within {_MOST_S:g} s: {words}"]
         return [f"{name}: left behind: {left}" for left in _left_of(family)]
 
