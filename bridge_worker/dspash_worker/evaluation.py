@@ -113,9 +113,17 @@ def evaluate_program(
 ) -> Outcome:
     """Run what `program()` returns on every example and judge it, telling progress as it goes.
 
-    A failure counts 0 and goes on, up to `max_errors` of them. Raises FaultError after more, CallCancelled.
+    A failure counts 0 and goes on, up to `max_errors` of them. One thread is this thread: a cancellation reaches into
+    the program. Raises FaultError after more, CallCancelled.
     """
     results: dict[int, Result] = {}
+    if min(threads, len(devset)) == 1:
+        for index, example in enumerate(devset):
+            call.check()
+            results[index] = _run_one(program(), index, example, metric, title)
+            _tell(call, results, len(devset))
+            _stop_at(max_errors, results, title)
+        return Outcome(tuple(results.values()))
     stop = threading.Event()
 
     def run(index: int) -> Result:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from dspash.app.call_group import CallGroup
 from dspash.app.caller import Caller
-from dspash.app.evaluation import CHUNK_MOST, Evaluation, OnProgress, evaluate_in_chunks
+from dspash.app.evaluation import Evaluation, ExampleResult, OnProgress, OnResults
+from dspash.app.examining import examine
+from dspash.app.example_queue import CHUNK_MOST, ExampleQueue
 from dspash.app.job_limits import RUNS_AN_EXAMPLE
 from dspash.app.metrics import HostMetrics, Metric
 from dspash.app.payers import Payers
@@ -17,10 +20,10 @@ from dspash.app.runnable import Runnable
 from dspash.app.sandboxing import Sandboxing
 from dspash.app.stream import Stream
 from dspash.bridge import Call
-from dspash.errors import ConfigurationError, InvalidInputError
+from dspash.errors import CallTimeoutError, ConfigurationError, InvalidInputError
 from dspash.sandbox import Limits
 from dspash.usage import Usage
-from dspash_protocol import Command, EventKind
+from dspash_protocol import Command, EventKind, Progress
 
 __all__ = [
     "JOB_TIMEOUT_S",
@@ -43,11 +46,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class JobTerms:
-    """How a job is done: its time as a whole, the limits of each of its calls that is sandboxed, who hears of it."""
+    """How a job is done: its time as a whole, the limits of each of its calls that is sandboxed, who hears of it.
+
+    `example_timeout_s` is what each example of an evaluation gets; None: what is left of the whole.
+    """
 
     timeout_s: float
     limits: Limits | None
     on_progress: OnProgress | None
+    example_timeout_s: float | None = None
 
 
 class Jobs:
@@ -74,33 +81,57 @@ class Jobs:
         self,
         group: CallGroup,
         runnable: Runnable,
-        devset: Examples,
+        devset: Sequence[dict[str, Any]],
         metric: Metric,
         terms: JobTerms,
+        *,
+        known: Sequence[ExampleResult] = (),
+        on_results: OnResults | None = None,
     ) -> Evaluation:
-        """Score `runnable` on `devset`; when one call fails, so does the job, and the others are cancelled."""
-        examples = read_examples("devset", devset)
+        """Score `runnable` on `devset`, but for the examples whose results are `known`.
+
+        What one example does to its worker costs that example alone; see ExampleQueue. When the job fails as a whole, or
+        its time is up, the calls that are under way are cancelled.
+        """
+        own_s, ends_at = terms.example_timeout_s, time.monotonic() + terms.timeout_s
+        most = CHUNK_MOST if own_s is None else 1
+        payer = self._payers.of(runnable, group.run)
         with self._metrics.lent(metric) as wire_metric:
             order = self._sandboxing.order_for_job(
-                runnable, runs=CHUNK_MOST, metric=wire_metric, limits=terms.limits
+                runnable, runs=most, metric=wire_metric, limits=terms.limits
             )
-            among = self._among if order is None else self._sandboxes
-            payer = self._payers.of(runnable, group.run)
 
             def call_for(chunk: list[dict[str, Any]]) -> Call:
-                args = {**runnable.reference, "devset": chunk, "metric": wire_metric}
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0:
+                    raise CallTimeoutError(timeout_s=terms.timeout_s, progress=Progress.SIDE_EFFECTS)
                 call = self._submit(
                     Command.EVALUATE,
-                    args,
-                    timeout_s=terms.timeout_s,
+                    {**runnable.reference, "devset": chunk, "metric": wire_metric},
+                    timeout_s=left_s if own_s is None else own_s,
                     owner=runnable.id,
                     sandbox=order,
                     payer=payer,
                 )
                 return group.add(call)
 
+            done = {result.index for result in known}
+            queue = ExampleQueue.of(
+                [place for place in range(len(devset)) if place not in done],
+                among=self._among if order is None else self._sandboxes,
+                most=most,
+                is_shared=order is None,
+            )
             try:
-                return evaluate_in_chunks(examples, call_for, among=among, on_progress=terms.on_progress)
+                return examine(
+                    devset,
+                    call_for,
+                    queue,
+                    has_own_time=own_s is not None,
+                    known=known,
+                    on_progress=terms.on_progress,
+                    on_results=on_results,
+                )
             except BaseException:
                 group.cancel("another part of the evaluation has failed")
                 raise

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import dspash
 from dspash.scoring import Interval, mean_interval
 
-
 pytestmark = pytest.mark.timeout(60)  # scipy takes seconds to import, more on a busy machine
 
 
