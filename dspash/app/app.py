@@ -295,16 +295,19 @@ class App(Collections):
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
+        example_timeout_s: float | None = None,
         limits: Limits | None = None,
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
         """Run on every example of `devset`, on all workers at once, and score the predictions.
 
-        An example is a map with the inputs and the expected outputs. One that fails counts 0 and carries its error.
-        `limits` are those of a sandboxed call of up to 16 examples; by default 16 times what one run may use.
-        `on_progress` is called in this thread with `{"done", "total", "score"}`.
+        An example is a map with the inputs and the expected outputs; a text names the data set that has them, or one of
+        its sets (`"hotpotqa/dev"`). One that fails counts 0 and carries its error; so does one that ends its worker, or
+        takes longer than `example_timeout_s`. No example is begun when `timeout_s` is over: CallTimeoutError.
+        `limits` are those of a sandboxed call of up to 16 examples, of one with `example_timeout_s`; by default as many
+        times what one run may use. `on_progress` is called in this thread with `{"done", "total", "score", "failed"}`.
         """
-        terms = JobTerms(timeout_s, limits, on_progress)
+        terms = JobTerms(timeout_s, limits, on_progress, example_timeout_s)
         return self._kept_jobs.evaluate(CallGroup(), runnable, read_examples("devset", devset), metric, terms)
 
     async def aevaluate(
@@ -314,11 +317,12 @@ class App(Collections):
         metric: Metric = "exact_match",
         *,
         timeout_s: float = JOB_TIMEOUT_S,
+        example_timeout_s: float | None = None,
         limits: Limits | None = None,
         on_progress: OnProgress | None = None,
     ) -> Evaluation:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
-        terms = JobTerms(timeout_s, limits, on_progress)
+        terms = JobTerms(timeout_s, limits, on_progress, example_timeout_s)
         examples = read_examples("devset", devset)
         return await cancellable(
             lambda group: self._kept_jobs.evaluate(group, runnable, examples, metric, terms)
@@ -341,6 +345,7 @@ class App(Collections):
     ) -> R:
         """Improve a module or program with one of DSPy's optimizers; returns the improved one, under a new id.
 
+        Examples are those of `evaluate`, or the name of a data set.
         `teacher` makes the demonstrations, where an optimizer takes one: a program of the same predictors, often an
         improved one; it may use the tools of `runnable`. `config` goes to the optimizer (`max_bootstrapped_demos=3`).
         `on_progress` is called in this thread with what the optimizer tells: candidates, scores, examples done. Raises

@@ -22,11 +22,13 @@ from dspash.app.stream import Stream
 from dspash.bridge import Call
 from dspash.errors import CallTimeoutError, ConfigurationError, InvalidInputError
 from dspash.sandbox import Limits
+from dspash.supervision.validation import require_period
 from dspash.usage import Usage
 from dspash_protocol import Command, EventKind, Progress
 
 __all__ = [
     "JOB_TIMEOUT_S",
+    "ExampleSource",
     "Examples",
     "JobTerms",
     "Jobs",
@@ -38,8 +40,14 @@ __all__ = [
 JOB_TIMEOUT_S: Final = 24 * 3600.0
 """What an optimisation or evaluation gets as a whole, unless it says otherwise."""
 
-Examples: TypeAlias = Iterable[Mapping[str, Any]]
-"""Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one."""
+Examples: TypeAlias = Iterable[Mapping[str, Any]] | str
+"""Maps of the inputs and the expected outputs; what can be read as a map, such as `dspy.Example`, is one.
+
+A text is the name of a data set that is kept, `hotpotqa`, or of one of its sets, `hotpotqa/dev`.
+"""
+
+ExampleSource: TypeAlias = list[dict[str, Any]] | str
+"""The same as it was read: the examples, or the name of those that are kept."""
 
 T = TypeVar("T")
 
@@ -55,6 +63,11 @@ class JobTerms:
     limits: Limits | None
     on_progress: OnProgress | None
     example_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError for a time that is none."""
+        if self.example_timeout_s is not None:
+            require_period("example_timeout_s", self.example_timeout_s)
 
 
 class Jobs:
@@ -216,10 +229,12 @@ def optimizer_settings(
     return settings
 
 
-def read_examples(name: str, examples: object) -> list[dict[str, Any]]:
-    """The examples as they travel. Raises ConfigurationError naming the first that is no map."""
-    way_out = "give a list of maps of inputs and expected outputs"
-    if isinstance(examples, str | bytes | Mapping) or not isinstance(examples, Iterable):
+def read_examples(name: str, examples: object) -> ExampleSource:
+    """The examples as they travel, or a data set's name. Raises ConfigurationError naming the first that is no map."""
+    way_out = "give a list of maps of inputs and expected outputs, or the name of a data set"
+    if isinstance(examples, str):
+        return examples
+    if isinstance(examples, bytes | Mapping) or not isinstance(examples, Iterable):
         kind = type(cast("object", examples)).__name__
         raise ConfigurationError(name, f"{kind} is no list of examples", way_out)
     read: list[dict[str, Any]] = []

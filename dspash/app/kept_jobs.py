@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dspash.app.call_group import CallGroup
-from dspash.app.evaluation import Evaluation, OnProgress
-from dspash.app.jobs import Jobs, JobTerms
+from dspash.app.evaluation import Evaluation, OnProgress, OnResults
+from dspash.app.jobs import ExampleSource, Jobs, JobTerms
 from dspash.app.metrics import Metric
 from dspash.app.plan import Planner
 from dspash.app.registrar import Registrar
@@ -41,19 +41,16 @@ class KeptJobs:
         self,
         group: CallGroup,
         runnable: Runnable,
-        devset: list[dict[str, Any]],
+        devset: ExampleSource,
         metric: Metric,
         terms: JobTerms,
     ) -> Evaluation:
         """Score `runnable` on `devset`, and keep how it did."""
 
-        def work(on_progress: OnProgress | None) -> Evaluation:
-            told = replace(terms, on_progress=on_progress)
-            return self._jobs.evaluate(group, runnable, devset, metric, told)
+        def work(rows: Sequence[dict[str, Any]], told: JobTerms, on_results: OnResults | None) -> Evaluation:
+            return self._jobs.evaluate(group, runnable, rows, metric, told, on_results=on_results)
 
-        return self._registrar.evaluate(
-            group, runnable, devset, metric, on_progress=terms.on_progress, work=work
-        )
+        return self._registrar.evaluate(group, runnable, devset, metric, terms=terms, work=work)
 
     def optimize(
         self,
@@ -67,11 +64,9 @@ class KeptJobs:
     ) -> R:
         """Have a worker improve `runnable`, define what that makes in all of them, and keep what came of it."""
 
-        def work(on_progress: OnProgress | None) -> tuple[R, Mapping[str, Any]]:
+        def work(asked: Mapping[str, Any], on_progress: OnProgress | None) -> tuple[R, Mapping[str, Any]]:
             told = replace(terms, on_progress=on_progress)
-            answer, usage = self._jobs.optimize(
-                group, runnable, settings, metric, teacher=teacher, terms=told
-            )
+            answer, usage = self._jobs.optimize(group, runnable, asked, metric, teacher=teacher, terms=told)
             improved = self._app.define(self._planner.improved(runnable, answer, usage))
             try:
                 self._app.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
@@ -14,14 +14,15 @@ from loguru import logger
 
 from dspash.app.call_group import CallGroup
 from dspash.app.contents import content_of_runnable, module_name_of, sandbox_of
-from dspash.app.evaluation import Evaluation, OnProgress
+from dspash.app.evaluation import Evaluation, ExampleResult, OnProgress, OnResults
+from dspash.app.jobs import ExampleSource, JobTerms
 from dspash.app.metrics import Metric
 from dspash.app.records import Records
 from dspash.app.runnable import Module, Program, Runnable
-from dspash.app.runtime import AppRuntime, judgement_of
+from dspash.app.runtime import AppRuntime, judged_of, judgement_of
 from dspash.app.sandbox_choice import SandboxDefaults, choose_sandbox
-from dspash.errors import ConflictError, DspashError, InvalidInputError, Problem
-from dspash.resources.content import Content, ContentError, json_of
+from dspash.errors import ConfigurationError, ConflictError, DspashError, InvalidInputError, Problem
+from dspash.resources.content import Content, ContentError, json_of, wire_of
 from dspash.resources.runtime import Improvement
 
 __all__ = ["Registrar"]
@@ -148,26 +149,36 @@ class Registrar:
         self,
         group: CallGroup,
         runnable: Runnable,
-        devset: list[dict[str, Any]],
+        devset: ExampleSource,
         metric: Metric,
         *,
-        on_progress: OnProgress | None,
-        work: Callable[[OnProgress | None], Evaluation],
+        terms: JobTerms,
+        work: Callable[[Sequence[dict[str, Any]], JobTerms, OnResults | None], Evaluation],
     ) -> Evaluation:
-        """Do `work`, an evaluation whose calls are in `group`, and keep how it went."""
+        """Do `work`, an evaluation whose calls are in `group`, and keep how it went, each result as it comes.
+
+        `work` is given the examples, which are those of the record where a data set has them.
+        """
         if not self._records.are_kept:
-            return work(on_progress)
+            return work(_given("devset", devset), terms, None)
         from dspash.resources import conductor, evaluation
 
         scene = self._records.scene()
         evaluations = scene.of(evaluation.Evaluation)
         planned = evaluations.create(
-            **asdict(self._keep(runnable)), devset=_plain("devset", devset), metric=_told(metric)
+            **asdict(self._keep(runnable)),
+            devset=_source("devset", devset),
+            metric=_told(metric),
+            example_timeout_s=terms.example_timeout_s,
         )
 
+        def on_results(results: Sequence[ExampleResult]) -> None:
+            evaluation.keep_outcomes(scene, planned.id, [judged_of(result) for result in results])
+
         def conducted(tell: OnProgress) -> Evaluation:
+            told = replace(terms, on_progress=_both(tell, terms.on_progress))
             with self._runtime.job(str(planned.id), group):
-                return work(_both(tell, on_progress))
+                return work(_rows(devset, planned.devset), told, on_results)
 
         done = conductor.conduct(scene, evaluation.Evaluation, planned.id, conducted)
         self._complete(
@@ -183,29 +194,37 @@ class Registrar:
         metric: Metric,
         *,
         on_progress: OnProgress | None,
-        work: Callable[[OnProgress | None], tuple[R, Mapping[str, Any]]],
+        work: Callable[[Mapping[str, Any], OnProgress | None], tuple[R, Mapping[str, Any]]],
     ) -> R:
-        """Do `work`, which gives the improved one and the worker's answer, and keep what came of it."""
+        """Do `work`, which gives the improved one and the worker's answer, and keep what came of it.
+
+        `work` is given the settings, with the examples in place of a data set's name.
+        """
+        valset = settings.get("valset")
         if not self._records.are_kept:
-            return work(on_progress)[0]
+            for name in settings.keys() & {"trainset", "valset"}:
+                _given(name, settings[name])
+            return work(settings, on_progress)[0]
         from dspash.resources import conductor, optimization_run
 
         scene = self._records.scene()
         runs = scene.of(optimization_run.OptimizationRun)
-        valset = settings.get("valset")
         planned = runs.create(
             **asdict(self._keep(runnable)),
             optimizer=settings["optimizer"],
-            trainset=_plain("trainset", settings["trainset"]),
-            valset=None if valset is None else _plain("valset", valset),
+            trainset=_source("trainset", settings["trainset"]),
+            valset=None if valset is None else _source("valset", valset),
             metric=_told(metric),
             config=_plain("config", settings["config"]),
             seed=settings["seed"],
         )
 
         def conducted(tell: OnProgress) -> tuple[R, Mapping[str, Any]]:
+            told = dict(settings, trainset=_rows(settings["trainset"], planned.trainset))
+            if valset is not None:
+                told["valset"] = _rows(valset, planned.valset)
             with self._runtime.job(str(planned.id), group):
-                return work(_both(tell, on_progress))
+                return work(told, _both(tell, on_progress))
 
         improved, answer = conductor.conduct(scene, optimization_run.OptimizationRun, planned.id, conducted)
         made = Improvement(
@@ -230,6 +249,24 @@ class Registrar:
                 runs.fail(run_id, error=f"its result could not be kept: {error}"[:10_000])
             except DspashError as second:
                 logger.warning("run {} is done, which could not be noted: {}", run_id, second)
+
+
+def _source(name: str, examples: ExampleSource) -> Any:
+    """Examples as the record of a job takes them: those of a data set by its name."""
+    return examples if isinstance(examples, str) else _plain(name, examples)
+
+
+def _rows(examples: ExampleSource, kept: Any) -> list[dict[str, Any]]:
+    """Examples as they were given, or those of the data set as the record has them, so that it tells what was run."""
+    return wire_of(kept) if isinstance(examples, str) else examples
+
+
+def _given(name: str, examples: ExampleSource) -> list[dict[str, Any]]:
+    """Examples that were given as they are. Raises ConfigurationError for a data set's name."""
+    if isinstance(examples, str):
+        problem = f"{examples!r:.60} names a data set, and this app keeps none"
+        raise ConfigurationError(name, problem, "give the examples, or open the app with a database")
+    return examples
 
 
 def _both(tell: OnProgress, on_progress: OnProgress | None) -> OnProgress:

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from dspash.app.builder import Builder
 from dspash.app.call_group import CallGroup
-from dspash.app.evaluation import Evaluation
+from dspash.app.evaluation import Evaluation, ExampleResult
 from dspash.app.jobs import JOB_TIMEOUT_S, Jobs, JobTerms, optimizer_settings
 from dspash.app.metrics import HostMetrics, host_name_in
 from dspash.app.plan import Planner
 from dspash.app.verdicts import read_verdicts
 from dspash.errors import ConfigurationError
 from dspash.prediction import Prediction
-from dspash.resources.content import State, json_of
+from dspash.resources.content import ContentError, State, json_of
+from dspash.resources.observed import observed
 from dspash.resources.runtime import (
     Definition,
     Improvement,
     Judged,
     Judgement,
+    OnJudged,
     OnProgress,
     Runtime,
     Task,
@@ -33,7 +35,7 @@ from dspash_protocol import Command
 if TYPE_CHECKING:
     from dspash.app.app import App
 
-__all__ = ["AppRuntime", "RuntimeOnDemand", "judgement_of"]
+__all__ = ["AppRuntime", "RuntimeOnDemand", "judged_of", "judgement_of", "result_of"]
 
 
 class AppRuntime:
@@ -49,7 +51,9 @@ class AppRuntime:
         *,
         start_run: Callable[[str], None],
     ) -> None:
-        """`start_run` is told the name of each job before it begins, or begins again."""
+        """`start_run` is told the name of each job before it begins, or begins again; `target_of` says where a name of a
+        model leads, or none.
+        """
         self._app = app
         self._builder = builder
         self._planner = planner
@@ -79,12 +83,29 @@ class AppRuntime:
         *,
         job: str,
         on_progress: OnProgress,
+        known: Sequence[Judged] = (),
+        on_judged: OnJudged | None = None,
+        example_timeout_s: float | None = None,
     ) -> Judgement:
         self._require_known(metric)
         runnable = self._builder.build(definition)
+
+        def on_results(results: Sequence[ExampleResult]) -> None:
+            if on_judged is not None:
+                on_judged([judged_of(result) for result in results])
+
         with self.job(job) as group:
-            terms = JobTerms(JOB_TIMEOUT_S, None, on_progress)
-            return judgement_of(self._jobs.evaluate(group, runnable, devset, metric, terms))
+            terms = JobTerms(JOB_TIMEOUT_S, None, on_progress, example_timeout_s)
+            done = self._jobs.evaluate(
+                group,
+                runnable,
+                [dict(example) for example in devset],
+                metric,
+                terms,
+                known=[result_of(judged) for judged in known],
+                on_results=on_results,
+            )
+            return judgement_of(done)
 
     def optimize(
         self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
@@ -187,8 +208,20 @@ class RuntimeOnDemand:
         *,
         job: str,
         on_progress: OnProgress,
+        known: Sequence[Judged] = (),
+        on_judged: OnJudged | None = None,
+        example_timeout_s: float | None = None,
     ) -> Judgement:
-        return self._opened().evaluate(definition, devset, metric, job=job, on_progress=on_progress)
+        return self._opened().evaluate(
+            definition,
+            devset,
+            metric,
+            job=job,
+            on_progress=on_progress,
+            known=known,
+            on_judged=on_judged,
+            example_timeout_s=example_timeout_s,
+        )
 
     def optimize(
         self, definition: Definition, task: Task, *, job: str, on_progress: OnProgress
@@ -217,14 +250,22 @@ def judgement_of(evaluation: Evaluation) -> Judgement:
     """An evaluation as it is kept."""
     return Judgement(
         score=evaluation.score,
-        results=[
-            Judged(
-                each.index,
-                each.score,
-                None if each.prediction is None else json_of(each.prediction.to_dict()),
-                each.error,
-            )
-            for each in evaluation.results
-        ],
+        results=[judged_of(result) for result in evaluation.results],
         usage=asdict(evaluation.usage),
     )
+
+
+def judged_of(result: ExampleResult) -> Judged:
+    """A result as it is kept: what is no JSON, which a worker may answer as well, is described."""
+    fields = None if result.prediction is None else result.prediction.to_dict()
+    try:
+        kept = None if fields is None else json_of(fields)
+    except ContentError:
+        kept = observed(fields)
+    return Judged(result.index, result.score, kept, result.error)
+
+
+def result_of(judged: Judged) -> ExampleResult:
+    """A result that was kept."""
+    prediction = None if judged.prediction is None else Prediction(judged.prediction)
+    return ExampleResult(judged.index, judged.score, prediction, judged.error)

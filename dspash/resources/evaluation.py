@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
+from loguru import logger
 from pydantic import Field, JsonValue
 
+from dspash.errors import DspashError
 from dspash.resources.conducted import Conducted
 from dspash.resources.conductor import conduct
 from dspash.resources.content import hash_of, wire_of
@@ -27,11 +30,11 @@ from dspash.resources.metric import resolve_metric
 from dspash.resources.metric_name import metric_name
 from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
-from dspash.resources.runtime import Judgement, OnProgress, runtime_of
+from dspash.resources.runtime import Judged, Judgement, OnProgress, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.scoring import compare_scores
 
-__all__ = ["Evaluation", "EvaluationResult", "keep_judgement"]
+__all__ = ["Evaluation", "EvaluationResult", "keep_judgement", "keep_outcomes", "outcomes_of"]
 
 
 class EvaluationResult(Resource, table="evaluation_results", append_only=True, audited=False):
@@ -67,7 +70,7 @@ class EvaluationResult(Resource, table="evaluation_results", append_only=True, a
 
 
 class Evaluation(Conducted, table="evaluations"):
-    """How a program or module did on a set of examples. `results` has every example's outcome."""
+    """How a program or module did on a set of examples. `results` has every example's outcome, as they came."""
 
     devset: Annotated[
         list[dict[str, JsonValue]],
@@ -83,6 +86,9 @@ class Evaluation(Conducted, table="evaluations"):
     total: Annotated[int, Attribute("How many examples there are.")] = 0
     correct: Annotated[int, Attribute("How many of them scored 1 or more.")] = 0
     failed: Annotated[int, Attribute("How many of them have an error in place of a prediction.")] = 0
+    example_timeout_s: Annotated[
+        float | None, Attribute("What each example gets; one that takes longer has failed.")
+    ] = None
 
     results = HasMany("EvaluationResult", by="evaluation_id")
 
@@ -95,6 +101,7 @@ class Evaluation(Conducted, table="evaluations"):
         module: str | None = None,
         devset: ExampleSource,
         metric: JsonValue = "exact_match",
+        example_timeout_s: Annotated[float | None, Field(gt=0)] = None,
     ) -> Values:
         """Plan an evaluation, for `run` to carry out: of a program's live version, the newest, or `version`; or a module."""
         examples = examples_from(scene, devset, "$.devset")
@@ -105,6 +112,7 @@ class Evaluation(Conducted, table="evaluations"):
             "devset": examples.rows,
             "devset_hash": hash_of(examples.rows),
             "total": len(examples.rows),
+            "example_timeout_s": example_timeout_s,
             **examples.source_values(),
         }
 
@@ -112,14 +120,24 @@ class Evaluation(Conducted, table="evaluations"):
 
     @generic
     def run(scene: Scene, record: Evaluation) -> Evaluation:
-        """Carry it out, and wait for its end. Raises what made it fail."""
+        """Carry it out, and wait for its end. One that was interrupted goes on: what it has results of is not run again.
+
+        Raises what made it fail.
+        """
 
         def work(tell: OnProgress) -> Judgement:
             definition = definition_of_subject(
                 scene, Subject(record.program_id, record.program_version, record.module_id)
             )
             return runtime_of(scene).evaluate(
-                definition, wire_of(record.devset), record.metric, job=str(record.id), on_progress=tell
+                definition,
+                wire_of(record.devset),
+                record.metric,
+                job=str(record.id),
+                on_progress=tell,
+                known=outcomes_of(scene, record.id),
+                on_judged=lambda outcomes: keep_outcomes(scene, record.id, outcomes),
+                example_timeout_s=record.example_timeout_s,
             )
 
         made = conduct(scene, Evaluation, record.id, work)
@@ -165,23 +183,43 @@ class Evaluation(Conducted, table="evaluations"):
         return compare_scores(*scores).to_map()
 
 
+def outcomes_of(scene: Scene, evaluation_id: UUID) -> list[Judged]:
+    """The outcomes that are noted by now, in the order of the examples."""
+    noted = scene.of(EvaluationResult).iterate(filter={"evaluation_id": str(evaluation_id)})
+    found = [Judged(each.index, each.score, each.prediction, each.error) for each in noted]
+    return sorted(found, key=lambda outcome: outcome.index)
+
+
+def keep_outcomes(scene: Scene, evaluation_id: UUID, outcomes: Sequence[Judged]) -> None:
+    """Note outcomes as they come. What prevents that is logged: the evaluation goes on, and notes them at its end."""
+    try:
+        with scene.transaction() as writing:
+            _note_outcomes(writing, evaluation_id, outcomes)
+    except DspashError as error:
+        logger.warning("results of evaluation {} are not kept yet: {}", evaluation_id, error)
+
+
 def keep_judgement(scene: Scene, evaluation_id: UUID, made: Judgement) -> Evaluation:
-    """Note every example's outcome, and that the evaluation is completed."""
-    outcomes = sorted(made.results, key=lambda result: result.index)
+    """Note every outcome that is not noted yet, and that the evaluation is completed."""
     with scene.transaction() as writing:
-        results = writing.of(EvaluationResult)
-        for each in outcomes:
-            results.note(
-                evaluation_id=evaluation_id,
-                index=each.index,
-                score=each.score,
-                prediction=None if each.prediction is None else observed(each.prediction),
-                error=None if each.error is None else observed_text(each.error),
-            )
+        noted = {outcome.index for outcome in outcomes_of(writing, evaluation_id)}
+        _note_outcomes(writing, evaluation_id, [each for each in made.results if each.index not in noted])
         return writing.of(Evaluation).complete(
             evaluation_id,
             score=made.score,
-            correct=sum(each.score >= 1.0 for each in outcomes),
-            failed=sum(each.error is not None for each in outcomes),
+            correct=sum(each.score >= 1.0 for each in made.results),
+            failed=sum(each.error is not None for each in made.results),
             usage=observed(made.usage),
+        )
+
+
+def _note_outcomes(writing: Scene, evaluation_id: UUID, outcomes: Sequence[Judged]) -> None:
+    results = writing.of(EvaluationResult)
+    for each in sorted(outcomes, key=lambda outcome: outcome.index):
+        results.note(
+            evaluation_id=evaluation_id,
+            index=each.index,
+            score=each.score,
+            prediction=None if each.prediction is None else observed(each.prediction),
+            error=None if each.error is None else observed_text(each.error),
         )

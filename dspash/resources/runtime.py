@@ -19,6 +19,7 @@ __all__ = [
     "Improvement",
     "Judged",
     "Judgement",
+    "OnJudged",
     "OnProgress",
     "Runtime",
     "Task",
@@ -73,6 +74,10 @@ class Judged:
     error: str | None
 
 
+OnJudged: TypeAlias = Callable[[Sequence[Judged]], None]
+"""Hears of outcomes as they come."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """How a module or program did on a set: the mean score, failures counting 0, and every example's outcome."""
@@ -115,8 +120,14 @@ class Runtime(Protocol):
         *,
         job: str,
         on_progress: OnProgress,
+        known: Sequence[Judged] = (),
+        on_judged: OnJudged | None = None,
+        example_timeout_s: float | None = None,
     ) -> Judgement:
-        """Run it on every example and score the predictions; `job` is the name to cancel it by."""
+        """Run it on every example but those whose outcome is `known`, and score the predictions.
+
+        `job` is the name to cancel it by. An example that takes longer than `example_timeout_s` counts as failed.
+        """
         ...
 
     def optimize(

@@ -41,7 +41,7 @@ def test_examples_may_come_from_a_generator_or_be_map_like(app: dspash.App, modu
     assert improved.score is not None
 
 
-@pytest.mark.parametrize("given", [None, 5, "abc", {"question": "Who?"}], ids=repr)
+@pytest.mark.parametrize("given", [None, 5, b"abc", {"question": "Who?"}], ids=repr)
 def test_what_is_no_list_is_refused_by_its_name(app: dspash.App, module: dspash.Module, given: Any) -> None:
     with pytest.raises(dspash.ConfigurationError, match=r"^devset: "):
         app.evaluate(module, given)

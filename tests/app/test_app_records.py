@@ -95,7 +95,8 @@ def test_an_evaluation_is_kept_example_by_example(app: dspash.App) -> None:
     app.evaluate(program, EXAMPLES, metric=lambda _example, _prediction: 1.0)
     first, second = app.evaluations.list(include=["results"]).items
     assert (first.status, first.score, first.total) == ("completed", done.score, 2)
-    assert [result.prediction for result in first.results] == [
+    in_order = sorted(first.results, key=lambda result: result.index)
+    assert [result.prediction for result in in_order] == [
         None if each.prediction is None else dict(each.prediction) for each in done.results
     ]
     assert second.metric == {"host": "<lambda>"}
