@@ -125,7 +125,13 @@ def assemble(
     )
     planner = Planner(app, toolbox, metrics, defaults)
     builder = Builder(app, planner, toolbox)
-    runtime = AppRuntime(app, builder, planner, jobs, metrics, start_run=gateway.start_run)
+
+    def target_of(model: str | None) -> str:
+        return gateway.targets(model, keeping.tenant)[0].name
+
+    runtime = AppRuntime(
+        app, builder, planner, jobs, metrics, start_run=gateway.start_run, target_of=target_of
+    )
     later.adopt(runtime)
     metrics.stored = StoredMetrics(records)
     registrar = Registrar(records, runtime, defaults)

@@ -50,6 +50,7 @@ class AppRuntime:
         metrics: HostMetrics,
         *,
         start_run: Callable[[str], None],
+        target_of: Callable[[str | None], str],
     ) -> None:
         """`start_run` is told the name of each job before it begins, or begins again; `target_of` says where a name of a
         model leads, or none.
@@ -60,6 +61,7 @@ class AppRuntime:
         self._jobs = jobs
         self._metrics = metrics
         self._start_run = start_run
+        self._target_of = target_of
         self._running: dict[str, CallGroup] = {}
         self._lock = threading.Lock()
 
@@ -139,6 +141,9 @@ class AppRuntime:
 
     def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
         return self._app.lm.generate(prompt, model=model, **options).text
+
+    def targets(self, names: Sequence[str]) -> Mapping[str, str]:
+        return {"default": self._target_of(None), **{name: self._target_of(name) for name in names}}
 
     def cancel(self, job: str, reason: str) -> bool:
         with self._lock:
@@ -235,6 +240,9 @@ class RuntimeOnDemand:
 
     def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
         return self._opened().generate(model, prompt, options)
+
+    def targets(self, names: Sequence[str]) -> Mapping[str, str]:
+        return self._opened().targets(names)
 
     def cancel(self, job: str, reason: str) -> bool:
         return self._runtime is not None and self._runtime.cancel(job, reason)

@@ -83,6 +83,7 @@ class Conducted(Resource):
             ("running", "cancel"): "cancelled",
             ("running", "interrupt"): "interrupted",
             ("interrupted", "begin"): "running",
+            ("failed", "begin"): "running",
             ("interrupted", "cancel"): "cancelled",
         },
     )

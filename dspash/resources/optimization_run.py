@@ -12,6 +12,7 @@ from dspash.resources.conducted import Conducted
 from dspash.resources.conductor import conduct
 from dspash.resources.content import json_of, wire_of
 from dspash.resources.examples import ExampleSource, examples_from
+from dspash.resources.fingerprint import carried_by, fingerprint_of, models_in
 from dspash.resources.kernel import (
     Attribute,
     BelongsTo,
@@ -43,6 +44,16 @@ class OptimizationRun(Conducted, table="optimization_runs"):
     database again, and can be resumed.
     """
 
+    name: Annotated[
+        str | None,
+        Attribute(
+            "What it is called, so that asking for it again continues it.", unique=True, max_length=200
+        ),
+    ] = None
+    fingerprint: Annotated[
+        dict[str, JsonValue],
+        Attribute("What its result depends on, by name; nothing else may carry it on."),
+    ] = Field(default_factory=dict[str, JsonValue])
     optimizer_id: Annotated[
         UUID | None,
         Attribute(
@@ -91,6 +102,7 @@ class OptimizationRun(Conducted, table="optimization_runs"):
         metric: JsonValue = "exact_match",
         config: dict[str, JsonValue] | None = None,
         seed: int = 0,
+        name: Annotated[str, Field(min_length=1, max_length=200)] | None = None,
     ) -> Values:
         """Plan a run, for `start` to carry out: of a program's newest version, or `version`, or of a module.
 
@@ -104,8 +116,9 @@ class OptimizationRun(Conducted, table="optimization_runs"):
         with refusing("$.config"):
             wire_of(given)  # it can be sent when it is needed
         examples = examples_from(scene, trainset, "$.trainset")
-        return {
+        values: dict[str, Any] = {
             **find_subject(scene, program, version, module, newest=True).to_values(),
+            "name": name,
             "optimizer_id": None if known is None else known.id,
             "optimizer": optimizer if known is None else known.type,
             "config": given,
@@ -116,25 +129,46 @@ class OptimizationRun(Conducted, table="optimization_runs"):
             "metric": resolve_metric(scene, metric),
             "metric_name": metric_name(metric),
         }
+        return {**values, "fingerprint": fingerprint_of(scene, values)}
 
     # --- carrying it out ---
 
     @generic
     def start(scene: Scene, record: OptimizationRun) -> OptimizationRun:
-        """Carry out a run that is pending, or was interrupted, and wait for its end. Raises what made it fail."""
+        """Carry out a run that is pending, failed or was interrupted, and wait for its end. Raises what made it fail.
+
+        Raises ConflictError where what it depends on has changed since it began.
+        """
+        from dspash.resources.named_run import confirm
+
+        runtime = runtime_of(scene)
+        parts = fingerprint_of(scene, record.model_dump()) | {"teacher": None}
+        confirm(scene, record, parts | carried_by(runtime.targets(models_in(record.config))))
 
         def work(tell: OnProgress) -> Improvement:
             definition = definition_of_subject(scene, _subject(record))
             job = str(record.id)
-            return runtime_of(scene).optimize(definition, _task(record), job=job, on_progress=tell)
+            return runtime.optimize(definition, _task(record), job=job, on_progress=tell)
 
         made = conduct(scene, OptimizationRun, record.id, work)
         return scene.of(OptimizationRun).complete(record.id, **outcome_of(made))
 
     @generic
     def resume(scene: Scene, record: OptimizationRun) -> OptimizationRun:
-        """Carry out anew what was interrupted, with what it was given then."""
+        """Go on with what was interrupted, or has failed: what it was told before is not asked for again."""
         return scene.of(OptimizationRun).start(record)
+
+    @internal
+    @update
+    def confirm(scene: Scene, record: OptimizationRun, *, fingerprint: dict[str, JsonValue]) -> Values:
+        """Note what else it depends on."""
+        return {"fingerprint": fingerprint}
+
+    @internal
+    @update
+    def release(scene: Scene, record: OptimizationRun) -> Values:
+        """Give its name up, for another to have."""
+        return {"name": None}
 
     @internal
     @update

@@ -146,6 +146,10 @@ class Runtime(Protocol):
         """What a model says to one prompt, through the gateway; `options` are of a request's config."""
         ...
 
+    def targets(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The models, as `provider/model`, that these names and `default` lead to. Raises UnsupportedModelError."""
+        ...
+
     def cancel(self, job: str, reason: str) -> bool:
         """End the job, which raises CallCancelledError where it is waited for; whether it was running here."""
         ...
