@@ -107,7 +107,7 @@ def _add_data(plan: Plan) -> None:
     taken = inspect.signature(plan.row.optimizer.compile).parameters
     given: dict[str, Any] = {"student": plan.student, "trainset": job.trainset, "valset": job.valset}
     if job.call.args.get("teacher") is not None:
-        if "teacher" not in taken:
+        if not plan.row.takes_teacher:
             raise invalid("$.teacher", f"{plan.row.name} takes none")
         given["teacher"] = separate(
             job.workbench.definition(job.call, id_of(job.call.args, "teacher")).module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -76,6 +77,11 @@ class OptimizerType:
     portable: bool = True
     complete: Callable[[dict[str, Any], Sizes], None] | None = None
     refused: Mapping[str, str] = field(default_factory=lambda: _REFUSED)
+
+    @property
+    def takes_teacher(self) -> bool:
+        """Whether another program can show it how it is done. GEPA's `compile` has a teacher, and refuses any."""
+        return self.name != "gepa" and "teacher" in inspect.signature(self.optimizer.compile).parameters
 
     def init_parameters(self) -> dict[str, Parameter]:
         """What a configuration may set when the optimizer is made."""
@@ -184,7 +190,7 @@ _ROWS: Final = (
     OptimizerType(
         "ensemble",
         dspy.Ensemble,
-        more=(Parameter("reduce", (str, type(None)), options=("majority", None)),),
+        more=(Parameter("reduce", (str, type(None)), options=("majority", None), default="majority"),),
         needs_metric=False,
         needs_trainset=False,
         portable=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from dspash_worker.refusal import invalid, invalid_value, unknown_key
@@ -17,12 +17,16 @@ _PLAIN: Final = (bool, int, float, str, list, dict, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter that a configuration may set: the kinds of value it takes (none: any), or the fixed options."""
+    """One parameter that a configuration may set: the kinds of value it takes (none: any), or the fixed options.
+
+    `default` is what DSPy takes where it is not set and not `required`; it plays no part in what may be set.
+    """
 
     name: str
     kinds: tuple[type, ...] = ()
     options: tuple[Any, ...] = ()
     required: bool = False
+    default: Any = field(default=None, compare=False)
 
     def problem_of(self, value: object) -> str | None:
         """Return what is wrong with `value`, or None."""
@@ -49,7 +53,7 @@ def parameters_of(function: Callable[..., Any], *, given: Collection[str] = ()) 
             continue
         described = _described(name, hints.get(name, parameter.annotation), parameter.default)
         if described is not None:
-            found[name] = described
+            found[name] = described if described.required else replace(described, default=parameter.default)
     return found
 
 

@@ -26,7 +26,11 @@ __all__ = [
 ]
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
-_SPECIAL: Final = {"programs": "dspash.cli.programs", "traces": "dspash.cli.traces"}
+_SPECIAL: Final = {
+    "optimizers": "dspash.cli.optimizers",
+    "programs": "dspash.cli.programs",
+    "traces": "dspash.cli.traces",
+}
 """Modules with COMMANDS of a resource that its description does not have; they replace those of the same name."""
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, JsonValue
 
+from dspash.errors import InvalidInputError
 from dspash.resources import optimization_run
 from dspash.resources.examples import ExampleSource
 from dspash.resources.kernel import (
@@ -19,6 +21,13 @@ from dspash.resources.kernel import (
     generic,
     internal,
     update,
+)
+from dspash.resources.optimizer_types import (
+    OptimizerType,
+    config_problems,
+    find_optimizer_type,
+    optimizer_types,
+    type_problem,
 )
 
 __all__ = ["Optimizer", "optimizer_named"]
@@ -45,7 +54,8 @@ class Optimizer(Resource, table="optimizers"):
 
     @create
     def create(scene: Scene, *, name: str, type: str, config: dict[str, JsonValue] | None = None) -> Values:
-        """Keep an optimizer. Whether a program takes to its configuration is seen when it is run."""
+        """Keep an optimizer, whose configuration is held against what that optimizer of DSPy's takes."""
+        _check(type, config or {})
         return {"name": name, "type": type, "config": config or {}}
 
     @update
@@ -57,8 +67,24 @@ class Optimizer(Resource, table="optimizers"):
         config: dict[str, JsonValue] | None = None,
     ) -> Values:
         """Change what is given; runs that were made with it keep what they were given."""
+        _check(record.type if type is None else type, record.config if config is None else config)
         given = {"type": type, "config": config}
         return {key: value for key, value in given.items() if value is not None}
+
+    @generic
+    def types(scene: Scene) -> list[dict[str, JsonValue]]:
+        """List the optimizers of DSPy's that there are, with what each does and needs."""
+        return [found.summary() for found in optimizer_types().values()]
+
+    @generic
+    def describe(scene: Scene, *, type: str) -> dict[str, JsonValue]:
+        """Tell all of one of DSPy's optimizers, or of what was kept under a name.
+
+        Its parameters with their kinds, defaults and meanings; for what was kept, `config` is what it sets.
+        """
+        kept = optimizer_named(scene, type)
+        found = _type_of(type if kept is None else kept.type)
+        return found.to_map() if kept is None else {**found.to_map(), "config": kept.config}
 
     @internal
     @update
@@ -107,3 +133,16 @@ class Optimizer(Resource, table="optimizers"):
 def optimizer_named(scene: Scene, name: str) -> Optimizer | None:
     """The optimizer that was kept under this name; None when there is none, and DSPy's own may be meant."""
     return next(iter(scene.of(Optimizer).list(filter={"name": name}, limit=1).items), None)
+
+
+def _type_of(name: str) -> OptimizerType:
+    found = find_optimizer_type(name)
+    if found is None:
+        raise InvalidInputError.of([type_problem(name, path="$.type")])
+    return found
+
+
+def _check(name: str, config: Mapping[str, JsonValue]) -> None:
+    problems = config_problems(_type_of(name), config, path="$.config")
+    if problems:
+        raise InvalidInputError.of(problems)

@@ -70,6 +70,14 @@ def make_models() -> dict[Path, str]:
     return model_facts.make_model_facts(REPOSITORY / "dspash" / "gateway" / "providers" / "models.json")
 
 
+def make_optimizers() -> dict[Path, str]:
+    """The table of DSPy's optimizers, and the page that shows it."""
+    import optimizer_types  # imports DSPy
+
+    table = REPOSITORY / "dspash" / "resources" / "optimizer_types.json"
+    return optimizer_types.make_optimizer_types(table, REPOSITORY / "docs" / "reference" / "optimizers.md")
+
+
 TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "vectors": make_vectors,
     "spec": make_spec,
@@ -79,6 +87,7 @@ TARGETS: dict[str, Callable[[], dict[Path, str]]] = {
     "faces": make_faces,
     "configuration": make_configuration,
     "models": make_models,
+    "optimizers": make_optimizers,
 }
 
 

@@ -368,6 +368,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "only lm can be set",
     ),
     ({"optimizer": "labeled_few_shot", "teacher": "intents"}, "$.teacher", "takes none"),
+    ({"optimizer": "gepa", "teacher": "intents"}, "$.teacher", "takes none"),
     (
         {"optimizer": "knn_few_shot", "config": {"k": 1, "embedder": {"modle": 1}}},
         "$.config.embedder.model",
