@@ -6,26 +6,31 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from dspash.gateway.answer import Answer, Source
 from dspash.gateway.errors import GatewayError, ModelTimeoutError
 from dspash.gateway.model import AsyncModel, RoutedCall
 from dspash.gateway.port import JsonMap
 from dspash.gateway.refusals import RefusedError
+from dspash.gateway.sending import LATE_S
 
 __all__ = ["SingleFlight"]
 
-_Name: TypeAlias = tuple[str, str]
-"""Tenant and key: tenants share nothing."""
+PARTING_S: Final = 2 * LATE_S
+"""For a call that everybody has left because its time was over: it comes to an end of its own before."""
+
+_Name: TypeAlias = tuple[str, str] | object
+"""Tenant and key: tenants share nothing. What shares nothing at all has a name that nothing else has."""
 
 
 class SingleFlight:
     """Lets the first of several equal calls go on, and gives its answer to the others, too.
 
-    The call goes on as long as anybody waits for it: when the first caller leaves, the others keep what is under way. A
-    failure is everybody's, except one that was the first caller's own: a budget of its payer, or its shorter deadline.
-    Calls that read no cache want an answer of their own, and share nothing.
+    The call goes on as long as anybody waits for it: when the first caller leaves, the others keep what is under way. At
+    its deadline it is left to end by itself, so that it is known what became of it. A failure is everybody's, except one
+    that was the first caller's own: a budget of its payer, or its shorter deadline. Calls that read no cache want an
+    answer of their own, and share nothing.
     """
 
     def __init__(self, following: AsyncModel) -> None:
@@ -38,8 +43,6 @@ class SingleFlight:
 
     async def complete(self, call: RoutedCall) -> Answer:
         """See AsyncModel."""
-        if not call.call.cache.read:
-            return await self._following.complete(call)
         name = _name_of(call)
         while True:
             flight = self._flights.get(name)
@@ -59,15 +62,10 @@ class SingleFlight:
                 flight.waiting -= 1
                 if not flight.waiting and not flight.task.done():
                     self._flights.pop(name, None)
-                    flight.task.cancel()
+                    _part(flight.task, flight.call)
 
     async def stream(self, call: RoutedCall) -> AsyncGenerator[JsonMap | Answer]:
         """See AsyncModel. Whoever comes later gets what has come so far at once."""
-        if not call.call.cache.read:
-            async with aclosing(self._following.stream(call)) as items:
-                async for item in items:
-                    yield item
-            return
         name = _name_of(call)
         while True:
             tape = self._tapes.get(name)
@@ -90,7 +88,7 @@ class SingleFlight:
                 tape.listeners -= 1
                 if not tape.listeners and not tape.is_over:
                     self._tapes.pop(name, None)
-                    tape.task.cancel()
+                    _part(tape.task, tape.call)
 
     async def _fly(self, name: _Name, flight: _Flight) -> Answer:
         try:
@@ -163,7 +161,23 @@ class _Tape:
 
 
 def _name_of(call: RoutedCall) -> _Name:
-    return call.call.payer.tenant, call.key
+    return (call.call.payer.tenant, call.key) if call.call.cache.read else object()
+
+
+def _part(task: asyncio.Task[Any], call: RoutedCall) -> None:
+    """End what nobody waits for any more."""
+    loop, deadline = asyncio.get_running_loop(), call.call.deadline
+    if deadline is None or loop.time() < deadline:
+        task.cancel()
+        return
+    end = loop.call_later(PARTING_S, task.cancel)
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        end.cancel()
+        if not task.cancelled():
+            task.exception()  # nobody is left to be told
+
+    task.add_done_callback(ended)
 
 
 def _shared(answer: Answer) -> Answer:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from dspash.gateway.answer import Answer, Source
-from dspash.gateway.errors import GatewayError
+from dspash.gateway.errors import GatewayError, ModelTimeoutError
 from dspash.gateway.keeping import Exchange, Ledger, Outcome
 from dspash.gateway.model import AsyncModel, RoutedCall
 from dspash.gateway.port import JsonMap
@@ -147,7 +147,11 @@ class Page:
             self.left()
 
     def left(self) -> None:
-        """Nobody waits any more. Of no effect after an end."""
+        """Nobody waits any more: a failure, if time was over. Of no effect after an end."""
+        deadline = self._call.call.deadline
+        if deadline is not None and self._clock() >= deadline:
+            self.failed(ModelTimeoutError(f"the deadline passed before {self._call.target.name} was asked"))
+            return
         latency_s = self._clock() - self._began
         self._end(Exchange(self._call.call, self._call.target, Outcome.CANCELLED, self._began_at, latency_s))
 

@@ -31,6 +31,10 @@ __all__ = ["Sending"]
 ATTEMPT_S: Final = 600.0
 """For one attempt, whatever time its caller has: what the providers' own clients allow."""
 
+LATE_S: Final = 0.25
+"""For an answer after the caller's deadline. The caller has been told by then; but what arrives at the very deadline is
+paid for, and belongs on record."""
+
 
 class Sending:
     """Sends a call to its target: once, and with no more time than the caller has, or ATTEMPT_S.
@@ -57,7 +61,7 @@ class Sending:
     async def complete(self, call: RoutedCall) -> Answer:
         """See AsyncModel."""
         began, deadline = self._clock(), self._deadline(call)
-        call.dispatch.mark_sent()
+        self._dispatch(call, began)
         async with _in_time(call, deadline):
             if call.call.kind is CallKind.EMBEDDING:
                 return self._embedded(call, await self._embed(call, deadline), began)
@@ -70,7 +74,7 @@ class Sending:
     async def stream(self, call: RoutedCall) -> AsyncGenerator[JsonMap | Answer]:
         """See AsyncModel. The answer of a local model is computed first and streamed then."""
         began, deadline = self._clock(), self._deadline(call)
-        call.dispatch.mark_sent()
+        self._dispatch(call, began)
         if call.call.kind is CallKind.EMBEDDING:
             raise UnsupportedFeatureError("embeddings are not streamed")
         if call.target.is_local:
@@ -88,6 +92,14 @@ class Sending:
                 if item is None:
                     return
                 yield self._replied(call, item, began) if isinstance(item, Reply) else item
+
+    def _dispatch(self, call: RoutedCall, now: float) -> None:
+        """The call is about to leave. Raises ModelTimeoutError when its caller's time is over."""
+        if call.call.deadline is not None and now >= call.call.deadline:
+            error = ModelTimeoutError(f"the deadline passed before {call.target.name} was asked")
+            error.was_sent = False
+            raise error
+        call.dispatch.mark_sent()
 
     async def _embed(self, call: RoutedCall, deadline: float) -> EmbeddingReply:
         request = call.call.request
@@ -126,7 +138,7 @@ class Sending:
 
     def _deadline(self, call: RoutedCall) -> float:
         latest = self._clock() + ATTEMPT_S
-        return latest if call.call.deadline is None else min(latest, call.call.deadline)
+        return latest if call.call.deadline is None else min(latest, call.call.deadline + LATE_S)
 
     def _replied(self, call: RoutedCall, reply: Reply, began: float) -> Answer:
         return self._answer(call.target, reply.response, began, reply.limits, reply.request_id)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 from lm15.transports import AsyncTransportResponse, TransportError, TransportRequest
@@ -17,9 +18,12 @@ from dspash.gateway.providers.reply_head import note_reply, note_unsent
 __all__ = ["MOST_ANSWER_BYTES", "HttpTransport"]
 
 LANE_SIZE: Final = 32
-"""Requests that one client has in flight before the next is used. httpcore looks through all of a pool's connections for
-every request, in quadratic time, and waits for a place on one HTTP/2 connection (100 at most servers) rather than open
-another: many small pools do neither."""
+"""Requests to servers that speak HTTP/2 which one client has in flight before the next is used: httpcore waits for a
+place on a connection (most servers give it 100) rather than open another."""
+
+NARROW_LANE: Final = 2
+"""The same of other servers, which take a connection for each request: for every request httpcore looks through all of
+a pool's connections, and asks the system of each idle one whether it is open still. Many small pools are spared that."""
 
 MOST_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Of one answer, unpacked. A server that sends more, or a small gzip that becomes more, is cut off."""
@@ -61,6 +65,7 @@ class HttpTransport:
         self._most_bytes = most_bytes
         self._tls = _certificates()
         self._lanes: list[_Lane] = []
+        self._sharing: set[str] = set()  # hosts that have answered by HTTP/2
 
     def __repr__(self) -> str:
         return f"<HttpTransport lanes={len(self._lanes)} in_flight={self.in_flight}>"
@@ -76,10 +81,13 @@ class HttpTransport:
 
         Raises lm15's TransportError for whatever goes wrong below HTTP.
         """
-        lane = self._lane()
+        host = urlsplit(request.url).netloc
+        lane = self._lane(LANE_SIZE if host in self._sharing else NARROW_LANE)
         lane.in_flight += 1
         try:
             response = await _send(lane.client, request)
+            if response.http_version == "HTTP/2":
+                self._sharing.add(host)
             try:
                 headers = list(response.headers.multi_items())
                 note_reply(response.status_code, headers)
@@ -102,9 +110,10 @@ class HttpTransport:
         for lane in lanes:
             await lane.client.aclose()
 
-    def _lane(self) -> _Lane:
+    def _lane(self, size: int) -> _Lane:
+        """The first client that has less than `size` requests in flight."""
         for lane in self._lanes:
-            if lane.in_flight < LANE_SIZE:
+            if lane.in_flight < size:
                 return lane
         limits = httpx.Limits(
             max_connections=LANE_SIZE, max_keepalive_connections=LANE_SIZE, keepalive_expiry=KEEP_S

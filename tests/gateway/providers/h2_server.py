@@ -62,7 +62,9 @@ def make_certificate(folder: Path) -> Path:
 
 @dataclass
 class H2Server:
-    """Counts connections and requests; an answer is sent when `together` requests of a connection have come."""
+    """Counts connections and requests. The first request is answered at once, others when `together` of a connection
+    have come.
+    """
 
     together: int = 1
     connections: int = 0
@@ -95,7 +97,7 @@ class H2Server:
                 elif isinstance(event, StreamEnded):
                     self.requests += 1
                     waiting.append(event.stream_id)
-            if len(waiting) >= self.together:
+            if self.requests == 1 or len(waiting) >= self.together:
                 for stream in waiting:
                     connection.send_headers(
                         stream, [(":status", "200"), ("content-type", "application/json")]

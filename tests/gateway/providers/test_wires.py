@@ -275,7 +275,7 @@ def test_what_a_provider_quotes_of_the_key_is_taken_out(
         return httpx.Response(400, json=body, headers={"x-request-id": f"req-{KEY}"})
 
     async def quoted(wires: Wires, target: Target) -> Reply:
-        lane = wires._transport._lane()
+        lane = wires._transport._lane(1)
         monkeypatch.setattr(lane.client, "_transport", httpx.MockTransport(answer))
         return await completed(wires, target)
 
@@ -373,7 +373,7 @@ def test_tokens_are_counted_by_the_provider(
         return httpx.Response(200, json=reply)
 
     async def counted(wires: Wires, target: Target) -> Any:
-        monkeypatch.setattr(wires._transport._lane().client, "_transport", httpx.MockTransport(answer))
+        monkeypatch.setattr(wires._transport._lane(1).client, "_transport", httpx.MockTransport(answer))
         return await wires.count_tokens(target, request(config={"max_tokens": 5}), deadline=soon())
 
     count = bench.run(bench.connection(name), counted)
