@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from dspash.prediction import Prediction
-from dspash.scoring import Comparison, Interval, compare_scores, mean_interval
+from dspash.scoring import (
+    Comparison,
+    Interval,
+    ScoredExample,
+    compare_scores,
+    mean_interval,
+    write_results,
+)
 from dspash.usage import Isolation, Usage
 
 __all__ = ["Evaluation", "ExampleResult", "OnProgress", "OnResults"]
@@ -33,7 +43,8 @@ OnResults: TypeAlias = Callable[[Sequence[ExampleResult]], None]
 class Evaluation:
     """`score` is the mean over all examples, failures counting as 0; `correct` counts scores of 1 and more.
 
-    `usage` is what all of its calls have used together; `isolation` says how they were kept apart, where they were.
+    `usage` is what all of its calls have used together; `isolation` says how they were kept apart, where they were. `id`
+    is that of its record, where it is kept.
     """
 
     score: float
@@ -43,6 +54,7 @@ class Evaluation:
     results: tuple[ExampleResult, ...]
     usage: Usage = field(default_factory=Usage, repr=False)
     isolation: Isolation | None = field(default=None, repr=False)
+    id: UUID | None = None
 
     @classmethod
     def of(
@@ -69,3 +81,21 @@ class Evaluation:
         """What `other`, of the same examples, did better and worse; see Comparison."""
         before, after = ({result.index: result.score for result in each.results} for each in (self, other))
         return compare_scores(before, after)
+
+    def export(self, path: str | os.PathLike[str], devset: Sequence[Mapping[str, Any]] | None = None) -> Path:
+        """Write a row for each example, with the example itself where `devset` is given, as CSV, JSON lines, Markdown or
+        Parquet, by the ending of the file's name; see write_results.
+        """
+        return write_results(
+            path,
+            [
+                ScoredExample(
+                    index=result.index,
+                    score=result.score,
+                    error=result.error,
+                    prediction=result.prediction,
+                    example={} if devset is None else devset[result.index],
+                )
+                for result in self.results
+            ],
+        )

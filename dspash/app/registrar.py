@@ -25,7 +25,7 @@ from dspash.errors import ConfigurationError, ConflictError, DspashError, Invali
 from dspash.resources.content import Content, ContentError, json_of, wire_of
 from dspash.resources.runtime import Improvement
 
-__all__ = ["Registrar"]
+__all__ = ["Registrar", "RunName"]
 
 SETTLING_S: Final = 30.0
 """How long whoever looks at the records waits for what was defined before."""
@@ -37,6 +37,14 @@ ATTEMPTS: Final = 3
 """How often a definition is written anew after others were quicker."""
 
 R = TypeVar("R", bound=Runnable)
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """What a run is called. `is_forced`: a run of this name that was asked for otherwise gives the name up."""
+
+    text: str
+    is_forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +192,7 @@ class Registrar:
         self._complete(
             evaluations, planned.id, lambda: evaluation.keep_judgement(scene, planned.id, judgement_of(done))
         )
-        return done
+        return replace(done, id=planned.id)
 
     def optimize(
         self,
@@ -195,29 +203,46 @@ class Registrar:
         *,
         on_progress: OnProgress | None,
         work: Callable[[Mapping[str, Any], OnProgress | None], tuple[R, Mapping[str, Any]]],
+        recall: Callable[[Improvement], R],
+        teacher: Runnable | None = None,
+        name: RunName | None = None,
     ) -> R:
         """Do `work`, which gives the improved one and the worker's answer, and keep what came of it.
 
-        `work` is given the settings, with the examples in place of a data set's name.
+        `work` is given the settings, with the examples in place of a data set's name. What a run of that `name` has begun
+        is continued; what it has made, where it is done, is for `recall` to define. Raises ConflictError, see named_run.
         """
         valset = settings.get("valset")
         if not self._records.are_kept:
-            for name in settings.keys() & {"trainset", "valset"}:
-                _given(name, settings[name])
+            if name is not None:
+                problem = "this app keeps nothing, so no run can be continued"
+                raise ConfigurationError("run", problem, "open the app with a database")
+            for part in settings.keys() & {"trainset", "valset"}:
+                _given(part, settings[part])
             return work(settings, on_progress)[0]
-        from dspash.resources import conductor, optimization_run
+        from dspash.resources import conductor, fingerprint, named_run, optimization_run
 
         scene = self._records.scene()
         runs = scene.of(optimization_run.OptimizationRun)
-        planned = runs.create(
+        arguments = {
             **asdict(self._keep(runnable)),
-            optimizer=settings["optimizer"],
-            trainset=_source("trainset", settings["trainset"]),
-            valset=None if valset is None else _source("valset", valset),
-            metric=_told(metric),
-            config=_plain("config", settings["config"]),
-            seed=settings["seed"],
+            "optimizer": settings["optimizer"],
+            "trainset": _source("trainset", settings["trainset"]),
+            "valset": None if valset is None else _source("valset", valset),
+            "metric": _told(metric),
+            "config": _plain("config", settings["config"]),
+            "seed": settings["seed"],
+        }
+        taught_by = None if teacher is None else content_of_runnable(teacher).content_hash
+        planned = (
+            runs.create(**arguments)
+            if name is None
+            else named_run.named_run(scene, name.text, arguments, teacher=taught_by, force=name.is_forced)
         )
+        if planned.status == "completed":
+            return recall(optimization_run.improvement_of(planned))
+        targets = self._runtime.targets(fingerprint.models_in(planned.config))
+        named_run.confirm(scene, planned, {"teacher": taught_by, **fingerprint.carried_by(targets)})
 
         def conducted(tell: OnProgress) -> tuple[R, Mapping[str, Any]]:
             told = dict(settings, trainset=_rows(settings["trainset"], planned.trainset))

@@ -32,7 +32,13 @@ from dspash.resources.observed import observed, observed_text
 from dspash.resources.refusal import refused
 from dspash.resources.runtime import Judged, Judgement, OnProgress, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
-from dspash.scoring import compare_scores
+from dspash.scoring import (
+    ScoredExample,
+    compare_scores,
+    mean_interval,
+    write_results,
+)
+from dspash.scoring.significance import SignificanceTest
 
 __all__ = ["Evaluation", "EvaluationResult", "keep_judgement", "keep_outcomes", "outcomes_of"]
 
@@ -164,23 +170,55 @@ class Evaluation(Conducted, table="evaluations"):
             "ended_at": scene.now(),
         }
 
-    # --- comparing ---
+    # --- looking at it ---
 
     @generic
-    def compare(scene: Scene, record: Evaluation, *, other: str) -> dict[str, JsonValue]:
-        """What another evaluation of the same examples did better and worse, example by example."""
-        evaluations, results = scene.of(Evaluation), scene.of(EvaluationResult)
-        rival = evaluations.get(other)
+    def interval(
+        scene: Scene, record: Evaluation, *, level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    ) -> dict[str, JsonValue] | None:
+        """Between which bounds the score is, as far as these examples can tell; null for fewer than two results."""
+        found = mean_interval([each.score for each in outcomes_of(scene, record.id)], level=level)
+        return None if found is None else found.to_map()
+
+    @generic
+    def compare(
+        scene: Scene, record: Evaluation, *, other: str, test: SignificanceTest | None = None
+    ) -> dict[str, JsonValue]:
+        """What another evaluation of the same examples did better and worse, example by example.
+
+        With a `test`, also the probability that chance alone makes such a difference: `mcnemar` of what is right and
+        wrong, `permutation` of scores between, `auto` the fitting one. Tests need scipy, of the extra `statistics`.
+        """
+        rival = scene.of(Evaluation).get(other)
         if rival.devset_hash != record.devset_hash:
             raise refused("$.other", "was judged by other examples, or in another order")
         scores = [
-            {
-                each.index: each.score
-                for each in results.iterate(filter={"evaluation_id": str(side.id)}, select=["index", "score"])
-            }
-            for side in (record, rival)
+            {each.index: each.score for each in outcomes_of(scene, side.id)} for side in (record, rival)
         ]
-        return compare_scores(*scores).to_map()
+        compared = compare_scores(*scores)
+        told = compared.to_map()
+        if test is not None:
+            told["significance"] = compared.significance(test).to_map()
+        return told
+
+    @generic
+    def export(scene: Scene, record: Evaluation, *, path: str) -> dict[str, JsonValue]:
+        """Write a row for each example that has a result, as CSV, JSON lines, Markdown or Parquet, by the path's ending."""
+        outcomes = outcomes_of(scene, record.id)
+        written = write_results(
+            path,
+            [
+                ScoredExample(
+                    index=each.index,
+                    score=each.score,
+                    error=each.error,
+                    prediction=each.prediction,
+                    example=record.devset[each.index],
+                )
+                for each in outcomes
+            ],
+        )
+        return {"path": str(written), "results": len(outcomes)}
 
 
 def outcomes_of(scene: Scene, evaluation_id: UUID) -> list[Judged]:
