@@ -19,6 +19,7 @@ from dspash.app.lm_choice import LMChoice
 from dspash.app.metrics import Metric
 from dspash.app.plan import Plan, Tools
 from dspash.app.records import Keeping
+from dspash.app.registrar import RunName
 from dspash.app.runnable import Module, Program, Runnable, StatusMessage, Token
 from dspash.app.sandbox_choice import SandboxWords
 from dspash.app.stream import Stream
@@ -341,6 +342,8 @@ class App(Collections):
         timeout_s: float = JOB_TIMEOUT_S,
         limits: Limits | None = None,
         on_progress: OnProgress | None = None,
+        run: str | None = None,
+        force: bool = False,
         **config: Any,
     ) -> R:
         """Improve a module or program with one of DSPy's optimizers; returns the improved one, under a new id.
@@ -350,10 +353,17 @@ class App(Collections):
         improved one; it may use the tools of `runnable`. `config` goes to the optimizer (`max_bootstrapped_demos=3`).
         `on_progress` is called in this thread with what the optimizer tells: candidates, scores, examples done. Raises
         InvalidInputError for a config that does not fit.
+
+        A `run` with a name can be continued: the same call again goes on where it was interrupted, with nothing asked of a
+        model twice, and returns what it has made once it is done. Raises ConflictError, which says what has changed, where
+        the program, the examples, the optimizer, its configuration, the metric, the models or the versions of DSPy and
+        dspash are others than before; `force` gives the name to a new run then.
         """
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
         terms = JobTerms(timeout_s, limits, on_progress)
-        return self._kept_jobs.optimize(CallGroup(), runnable, settings, metric, teacher=teacher, terms=terms)
+        return self._kept_jobs.optimize(
+            CallGroup(), runnable, settings, metric, teacher=teacher, terms=terms, name=_run_name(run, force)
+        )
 
     async def aoptimize(
         self,
@@ -368,14 +378,16 @@ class App(Collections):
         timeout_s: float = JOB_TIMEOUT_S,
         limits: Limits | None = None,
         on_progress: OnProgress | None = None,
+        run: str | None = None,
+        force: bool = False,
         **config: Any,
     ) -> R:
         """The same, awaited; `on_progress` is called in a thread of its own. Cancelling the task cancels the work."""
         settings = optimizer_settings(optimizer, trainset, valset, teacher=teacher, seed=seed, config=config)
-        terms = JobTerms(timeout_s, limits, on_progress)
+        terms, name = JobTerms(timeout_s, limits, on_progress), _run_name(run, force)
         return await cancellable(
             lambda group: self._kept_jobs.optimize(
-                group, runnable, settings, metric, teacher=teacher, terms=terms
+                group, runnable, settings, metric, teacher=teacher, terms=terms, name=name
             )
         )
 
@@ -413,3 +425,7 @@ class App(Collections):
             self._sandboxing.keep(runnable)
         self._registrar.note(runnable)
         return runnable
+
+
+def _run_name(run: str | None, force: bool) -> RunName | None:  # noqa: FBT001
+    return None if run is None else RunName(run, force)

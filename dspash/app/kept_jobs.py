@@ -12,9 +12,11 @@ from dspash.app.evaluation import Evaluation, OnProgress, OnResults
 from dspash.app.jobs import ExampleSource, Jobs, JobTerms
 from dspash.app.metrics import Metric
 from dspash.app.plan import Planner
-from dspash.app.registrar import Registrar
+from dspash.app.registrar import Registrar, RunName
 from dspash.app.runnable import Runnable
 from dspash.errors import DspashError
+from dspash.resources.runtime import Improvement
+from dspash.usage import Usage
 from dspash_protocol import Command
 
 if TYPE_CHECKING:
@@ -61,21 +63,42 @@ class KeptJobs:
         *,
         teacher: Runnable | None,
         terms: JobTerms,
+        name: RunName | None = None,
     ) -> R:
         """Have a worker improve `runnable`, define what that makes in all of them, and keep what came of it."""
 
         def work(asked: Mapping[str, Any], on_progress: OnProgress | None) -> tuple[R, Mapping[str, Any]]:
             told = replace(terms, on_progress=on_progress)
             answer, usage = self._jobs.optimize(group, runnable, asked, metric, teacher=teacher, terms=told)
-            improved = self._app.define(self._planner.improved(runnable, answer, usage))
-            try:
-                self._app.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
-            except BaseException:
-                with suppress(DspashError):
-                    self._app.delete(improved)
-                raise
-            return improved, answer
+            return self._define(runnable, answer, usage), answer
+
+        def recall(made: Improvement) -> R:
+            answer = {
+                "optimized_program": {"state": made.state},
+                "score": made.score,
+                "candidates": list(made.candidates),
+            }
+            return self._define(runnable, answer, Usage(**made.usage))
 
         return self._registrar.optimize(
-            group, runnable, settings, metric, on_progress=terms.on_progress, work=work
+            group,
+            runnable,
+            settings,
+            metric,
+            on_progress=terms.on_progress,
+            work=work,
+            recall=recall,
+            teacher=teacher,
+            name=name,
         )
+
+    def _define(self, runnable: R, answer: Any, usage: Usage) -> R:
+        """What an optimizer has made of `runnable`, defined in every worker."""
+        improved = self._app.define(self._planner.improved(runnable, answer, usage))
+        try:
+            self._app.call(Command.LOAD_STATE, {"id": improved.id, "state": improved.state})
+        except BaseException:
+            with suppress(DspashError):
+                self._app.delete(improved)
+            raise
+        return improved

@@ -32,7 +32,7 @@ from dspash.resources.runtime import Improvement, OnProgress, Task, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.resources.versioning import number_of
 
-__all__ = ["OptimizationRun", "outcome_of"]
+__all__ = ["OptimizationRun", "improvement_of", "outcome_of"]
 
 _EXAMPLES_MOST = 64_000_000  # characters of JSON
 
@@ -246,3 +246,14 @@ def outcome_of(made: Improvement) -> Mapping[str, Any]:
         "traces": observed(list(made.traces)),
         "usage": observed(made.usage),
     }
+
+
+def improvement_of(record: OptimizationRun) -> Improvement:
+    """What a run that is done has made: the reverse of `outcome_of`."""
+    return Improvement(
+        state=wire_of(record.best_program_state or {}),
+        score=record.score,
+        candidates=wire_of(record.trials),
+        traces=wire_of(record.traces),
+        usage=record.usage,
+    )
