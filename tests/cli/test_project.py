@@ -107,7 +107,7 @@ def test_a_score_that_is_too_low_fails(dspash: Run, made: Path) -> None:
         '{"question": "Who?", "notes": ["Ada."], "answer": "nobody of that name"}\n'
     )
 
-    done = dspash("eval", "programs/answer.py", "one.jsonl", "--at-least", "0.9", "--json")
+    done = dspash("eval", "programs/answer.py", "one.jsonl", "--fail-under", "0.9", "--json")
 
     assert (done.status, done.value["score"], done.value["failed"]) == (ExitStatus.FAILED, 0.0, 0)
 
