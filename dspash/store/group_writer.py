@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dspash.errors import ClosedError, OverloadedError, StoreError
+from dspash.store.row_insert import RowInsert
 from dspash.store.store import Durability, Store
 
 __all__ = ["GroupWriter"]
@@ -61,6 +62,7 @@ class GroupWriter:
         self._group_age_s = group_age_s
         self._queue_rows = queue_rows
         self._append_timeout_s = append_timeout_s
+        self._inserts: dict[tuple[Table, tuple[str, ...]], RowInsert] = {}
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._appended = 0
@@ -217,12 +219,23 @@ class GroupWriter:
         """Write the group in one transaction, or each row for itself if that fails; why which places were refused."""
         try:
             with self._store.transaction(_durability_of(group)) as connection:
-                _insert(connection, group)
+                self._insert(connection, group)
         except (StoreError, ClosedError):
             raise
         except Exception:  # noqa: BLE001 - a row holds what its appender put in: drivers fail over it in many ways
             return self._write_one_by_one(group)
         return {}
+
+    def _insert(self, connection: Connection, group: list[_Waiting]) -> None:
+        """Rows of one table and the same columns go together, in the order of their first: parents before children."""
+        lots: dict[tuple[Table, tuple[str, ...]], list[_Row]] = {}
+        for waiting in group:
+            lots.setdefault((waiting.table, tuple(waiting.row)), []).append(waiting.row)
+        for form, lot in lots.items():
+            prepared = self._inserts.get(form)
+            if prepared is None:
+                prepared = self._inserts[form] = RowInsert(*form, connection.dialect)
+            prepared.execute(connection, lot)
 
     def _write_one_by_one(self, group: list[_Waiting]) -> dict[int, str]:
         """Write the group, each row in a savepoint; why which places were refused."""
@@ -249,12 +262,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         return str(error.orig).splitlines()[0]
     return type(error).__name__
-
-
-def _insert(connection: Connection, group: list[_Waiting]) -> None:
-    """Rows of one table and the same columns go together, in the order of their first: parents before children."""
-    lots: dict[tuple[str, frozenset[str]], list[_Waiting]] = {}
-    for waiting in group:
-        lots.setdefault((waiting.table.name, frozenset(waiting.row)), []).append(waiting)
-    for lot in lots.values():
-        connection.execute(insert(lot[0].table), [waiting.row for waiting in lot])
