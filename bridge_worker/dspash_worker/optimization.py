@@ -15,6 +15,7 @@ from dspash_worker.definitions import Definition
 from dspash_worker.evaluation import DEFAULT_THREADS, Outcome, evaluate_program
 from dspash_worker.examples import read_examples
 from dspash_worker.faults import fault_of, of_program
+from dspash_worker.learned import strip
 from dspash_worker.metrics import read_metric
 from dspash_worker.optimization_progress import OptimizationProgress
 from dspash_worker.optimizer_plan import Job, Plan, plan_optimizer
@@ -23,26 +24,13 @@ from dspash_worker.programs import define_program
 from dspash_worker.refusal import invalid, invalid_value, pick, unavailable
 from dspash_worker.seeding import seeded
 from dspash_worker.state import dump, summarise
+from dspash_worker.trials import gathering_trials
 from dspash_worker.wire_types import to_wire
 from dspash_worker.workbench import Workbench, id_of
 
 __all__ = ["optimize"]
 
 MAX_CANDIDATES: Final = 100
-_KEPT_BY_DSPY: Final = (
-    "candidate_programs",
-    "mb_candidate_programs",
-    "trial_logs",
-    "detailed_results",
-    "results_best",
-    "results_latest",
-    "flag_compilation_error_occurred",
-    "prompt_model_total_calls",
-    "total_calls",
-    "simba_idx",
-    "score",
-)
-"""What optimizers hang on the program they return: whole programs among it, which nobody would ever free."""
 
 
 def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
@@ -58,7 +46,12 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
     config = pick(args, "config", Mapping, "a map", default={})
     said = definition.settings
     new_id = id_of(args, "as") if args.get("as") is not None else None
-    with workbench.context(call, said), dspy.context(callbacks=[job.progress]), seeded(job.seed):
+    with (
+        workbench.context(call, said),
+        dspy.context(callbacks=[job.progress]),
+        seeded(job.seed),
+        gathering_trials(job.progress.candidates),
+    ):
         student = separate(definition.module)
         set_compiled(student, compiled=False)  # DSPy refuses to improve further what was improved once
         plan = plan_optimizer(row, config, job, student, "$.config")
@@ -74,7 +67,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
     with workbench.context(call, said):
         kept = _kept_candidates(improved, row)
         complete = not vars(improved).get("flag_compilation_error_occurred", False)
-        _strip(improved)
+        strip(improved)
         judged = _judge(improved, job, definition.title)
     if new_id is not None:
         workbench.add(call, definition.with_module(improved, id=new_id))
@@ -82,7 +75,7 @@ def optimize(workbench: Workbench, call: Call) -> dict[str, Any]:
         "optimized_program": {"modules": summarise(improved), "state": dump(improved)},
         "score": None if judged is None else judged.score,
         "traces": [] if judged is None else [result.to_map() for result in judged.results],
-        "candidates": _ranked(kept or [{"score": score} for score in job.progress.scores]),
+        "candidates": _ranked(kept or [{"score": score} for score in job.progress.candidates.scores]),
         "metric_calls": job.progress.judged,
         "complete": complete,
         "portable": row.portable,
@@ -147,7 +140,7 @@ def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
         job.call, lambda: program, examples, job.metric, title=title, threads=DEFAULT_THREADS
     )
     _require_a_verdict(outcome, job)
-    job.progress.candidate(outcome.score, examples=len(examples), final=True)
+    job.progress.candidates.finish(outcome.score, examples=len(examples))
     return outcome
 
 
@@ -164,7 +157,11 @@ def _kept_candidates(program: dspy.Module, row: OptimizerType) -> list[dict[str,
     """Return what the optimizer says it tried, without the programs themselves; empty where it says nothing."""
     detailed = vars(program).get("detailed_results")
     if detailed is not None:
-        return [{"score": float(score)} for score in detailed.val_aggregate_scores]
+        scored = zip(detailed.val_aggregate_scores, detailed.parents, strict=True)
+        return [
+            {"score": float(score), "parents": [parent for parent in parents if parent is not None]}
+            for score, parents in scored
+        ]
     scale = 100 if row.percent else 1
     return [
         {
@@ -182,16 +179,3 @@ def _ranked(candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return candidates numbered in the order in which they were tried, the best first."""
     numbered = [{"index": index, **candidate} for index, candidate in enumerate(candidates)]
     return sorted(numbered, key=lambda candidate: -candidate["score"])[:MAX_CANDIDATES]
-
-
-def _strip(program: dspy.Module) -> None:
-    """Leave of an optimizer's result what it learned, in the structure that every worker builds.
-
-    DSPy leaves compiled modules out of a larger program's state; a worker that loads the state has not compiled
-    them, so both must look alike. A model set by the optimizer gives way to the one that is configured.
-    """
-    for name in _KEPT_BY_DSPY:
-        vars(program).pop(name, None)
-    set_compiled(program, compiled=False)
-    for predictor in program.predictors():
-        predictor.lm = None

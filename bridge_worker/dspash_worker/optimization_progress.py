@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import dspy
@@ -11,7 +12,9 @@ from dspy.utils.callback import BaseCallback
 
 from dspash_protocol import EventKind, Fault
 from dspash_worker.call import Call
+from dspash_worker.candidates import Candidates
 from dspash_worker.faults import fault_of
+from dspash_worker.learned import learned_state
 from dspash_worker.metrics import Metric
 from dspash_worker.wire_types import to_wire
 
@@ -29,8 +32,9 @@ class OptimizationProgress(BaseCallback):
         self._lock = threading.Lock()
         self._total = trainset_size
         self._done = 0
-        self._best = 0.0
-        self.scores: list[float] = []
+        self._evaluated: dict[str, Any] = {}
+        self._is_told = True
+        self.candidates = Candidates(lambda told: call.emit(EventKind.PROGRESS, told))
         self.judged = 0
         self.first_failure: Fault | None = None
 
@@ -53,23 +57,26 @@ class OptimizationProgress(BaseCallback):
 
         return judge
 
-    def candidate(self, score: float, **more: Any) -> None:
-        """Tell of a scored candidate; `score` goes from 0 to 1."""
-        with self._lock:
-            index = len(self.scores)
-            self.scores.append(score)
-            self._best = max(self._best, score)
-            best = self._best
-        told = {"kind": "candidate", "index": index, "score": score, "best": best, **more}
-        self._call.emit(EventKind.PROGRESS, told)
+    @contextmanager
+    def untold(self) -> Generator[None]:
+        """Evaluations inside the block are told of by somebody who knows better what they mean."""
+        self._is_told = False
+        try:
+            yield
+        finally:
+            self._is_told = True
 
     def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         with self._lock:
             self._done, self._total = 0, len(inputs.get("devset") or instance.devset or ())
+            self._evaluated[call_id] = inputs["program"]
 
     def on_evaluate_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        if exception is None and outputs is not None:
-            self.candidate(float(outputs.score) / 100, examples=len(outputs.results))
+        with self._lock:
+            program = self._evaluated.pop(call_id, None)
+        if exception is None and outputs is not None and program is not None and self._is_told:
+            score, examples = float(outputs.score) / 100, len(outputs.results)
+            self.candidates.add(score, examples=examples, state=lambda: learned_state(program))
 
     def on_module_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         if isinstance(exception, Exception):

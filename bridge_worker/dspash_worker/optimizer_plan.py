@@ -14,6 +14,7 @@ from dspash_worker.classes import separate
 from dspash_worker.embedding import read_embedder
 from dspash_worker.evaluation import DEFAULT_THREADS
 from dspash_worker.faults import of_program
+from dspash_worker.lineage import Lineage
 from dspash_worker.metrics import Metric
 from dspash_worker.optimization_progress import OptimizationProgress
 from dspash_worker.optimizers import OptimizerType, Sizes, find_optimizer
@@ -123,6 +124,8 @@ def _add_to_copro(plan: Plan) -> None:
 def _add_to_gepa(plan: Plan) -> None:
     if plan.init.get("reflection_lm") is None:
         plan.init["reflection_lm"] = dspy.settings.lm
+    progress = plan.job.progress
+    plan.init["gepa_kwargs"] = {"callbacks": [Lineage(progress.candidates, plan.student, progress.untold)]}
 
 
 def _add_to_knn(plan: Plan) -> None:
