@@ -27,6 +27,7 @@ def estimate_by_prompts(target: Target, price: Price | None, calls: Sequence[LMC
     measures = [measure_of(RoutedCall(call, target)) for call in calls]
     read = sum(each.likely_input for each in measures)
     written = sum(min(each.most_output, _USUAL_OUTPUT) for each in measures)
+    longest = max((min(each.most_output, _USUAL_OUTPUT) for each in measures), default=_USUAL_OUTPUT)
     most_usd = None
     if price is not None:
         most_usd = sum(price.most_usd(each.most_input, each.most_output) for each in measures)
@@ -37,7 +38,7 @@ def estimate_by_prompts(target: Target, price: Price | None, calls: Sequence[LMC
         output_tokens=written,
         usd=_cost(price, read, written, len(measures)),
         most_usd=most_usd,
-        how=f"the length of the prompts, and answers of {_USUAL_OUTPUT} tokens",
+        how=f"the length of the prompts, and answers of {longest} tokens",
         basis="" if price is None else price.basis,
     )
 

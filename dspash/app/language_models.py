@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -20,6 +20,7 @@ from dspash.gateway import Gateway
 from dspash.gateway.lm_call import NO_CACHE, CachePolicy, LMCall, Payer
 from dspash.gateway.port import JsonMap
 from dspash.gateway.price import PriceTable
+from dspash.gateway.refusals import GatewayClosedError
 from dspash.gateway.upstream import TokenCount
 from dspash.supervision.validation import require_count, require_period
 
@@ -120,8 +121,10 @@ class LanguageModels:
         """The same, awaited. Cancelling the task drops the connection."""
         request = request_of(prompt, model=model, system=system, tools=tools, options=options)
         return Generation.of(
-            await self._gateway.acomplete(
-                self._call(request, cache=cache, rollout_id=rollout_id, timeout_s=timeout_s)
+            await _awaited(
+                self._gateway.acomplete(
+                    self._call(request, cache=cache, rollout_id=rollout_id, timeout_s=timeout_s)
+                )
             )
         )
 
@@ -160,7 +163,7 @@ class LanguageModels:
         """The same, awaited. Cancelling the task abandons those that are out."""
         told: dict[str, Any] = {"model": model, "system": system, "options": options}
         batch = self._batch(prompts, at_once, on_item, cache=cache, timeout_s=timeout_s, **told)
-        return await asyncio.wrap_future(batch)
+        return await _awaited(asyncio.wrap_future(batch))
 
     # --- before asking ---
 
@@ -175,7 +178,7 @@ class LanguageModels:
     ) -> TokenCount:
         """The same, awaited."""
         request = request_of(prompt, model=model, system=system)
-        return await self._gateway.count_tokens(self._call(request))
+        return await _awaited(self._gateway.count_tokens(self._call(request)))
 
     def estimate(
         self,
@@ -261,16 +264,19 @@ class LanguageModels:
         calls: int | None = None,
         tokens: int | None = None,
         usd: float | None = None,
+        warn_at: float | None = None,
     ) -> Budget:
         """Limit what calls may come to, from now on: make a budget of that name, or change the limits of the one there is.
 
-        One that is made otherwise, also by another process, holds within a second. Raises InvalidInputError,
-        ConflictError, and ConfigurationError where nothing is kept.
+        Past a share `warn_at` (0.8) of it a warning is logged, once. One that is made otherwise, also by another process,
+        holds within a second. Raises InvalidInputError, ConflictError, and ConfigurationError where nothing is kept.
         """
         from dspash.resources.budget import Budget
 
         budgets = self._records.of(Budget)
-        limits = {"max_calls": calls, "max_tokens": tokens, "max_cost": usd}
+        limits: dict[str, Any] = {"max_calls": calls, "max_tokens": tokens, "max_cost": usd}
+        if warn_at is not None:
+            limits["warn_at"] = warn_at
         if budgets.count(filter={"name": name}):
             made = budgets.update(name, **limits)
         else:
@@ -335,8 +341,25 @@ class LanguageModels:
 
 
 def _result(future: Future[_T]) -> _T:
-    """What the future comes to. Whoever stops waiting abandons the call."""
+    """What the future comes to. Whoever stops waiting abandons the call. Raises GatewayClosedError."""
     try:
         return future.result()
+    except CancelledError as error:
+        raise _closed() from error
     finally:
         future.cancel()
+
+
+async def _awaited(answer: Awaitable[_T]) -> _T:
+    """The same in a task: its own cancellation is told from that of the answer, which ends with the gateway."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _closed() from None
+
+
+def _closed() -> GatewayClosedError:
+    return GatewayClosedError("the gateway was closed before the answer was there")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ import pytest
 
 import dspash
 from dspash.gateway import GatewayError
-from dspash.gateway.refusals import BudgetExceededError
+from dspash.gateway.refusals import BudgetExceededError, GatewayClosedError
 from provider_server import Asked, Manners, Mischief, ProviderServer, Said
 from tests.leaks import no_leaks, wait_until
 
 KEY = "sk-test-0123456789abcdefghij"
+
+WAITING: list[str] = []
+"""What was asked and is never answered."""
 
 
 def answer(asked: Asked) -> Said:
@@ -28,6 +31,7 @@ def answer(asked: Asked) -> Said:
 
 def manners(_number: int, asked: Asked) -> Manners:
     if "wait" in asked.text:
+        WAITING.append(asked.text)
         return Manners(Mischief.SILENT)
     return Manners(delay_s=0.02 if "slowly" in asked.text else 0.0)
 
@@ -163,6 +167,7 @@ def test_an_estimate_goes_by_the_prompts(app: dspash.App) -> None:
     found = app.lm.estimate(["word " * 400] * 3, max_tokens=100)
     assert (found.calls, found.output_tokens) == (3, 300)
     assert 1200 <= found.input_tokens <= 1600
+    assert found.how == "the length of the prompts, and answers of 100 tokens"
     assert found.usd is not None
     assert found.most_usd is not None
     assert 0 < found.usd < found.most_usd
@@ -215,6 +220,30 @@ def test_budgets_of_the_app_and_of_the_tenant_are_never_exceeded(
     assert len(server.seen) - before == 5  # three, and the two that were left
     assert len(refused) == 27
     assert all(isinstance(error, BudgetExceededError) for error in refused)
+
+
+def test_whoever_waits_when_the_app_closes_is_told_so(environment: None) -> None:
+    async def ask() -> list[str]:
+        app = dspash.open(workers=1, lm="openai/gpt-4o-mini", database=None)
+        before = len(WAITING)
+        async with asyncio.TaskGroup() as group:
+            waiting = [
+                group.create_task(outcome(app.lm.agenerate("wait"))),
+                group.create_task(outcome(app.lm.agenerate_batch(["wait a bit"]))),
+                group.create_task(outcome(asyncio.to_thread(app.lm.generate, "wait long"))),
+            ]
+            await asyncio.to_thread(wait_until, lambda: len(WAITING) == before + 3, "the calls to be out")
+            await asyncio.to_thread(app.close)
+        return [task.result() for task in waiting]
+
+    async def outcome(asked: Awaitable[Any]) -> str:
+        try:
+            await asked
+        except GatewayClosedError as error:
+            return str(error)
+        return "an answer"
+
+    assert asyncio.run(ask()) == ["the gateway was closed before the answer was there"] * 3
 
 
 def test_without_a_database_models_are_asked_and_nothing_is_kept(
