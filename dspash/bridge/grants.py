@@ -74,7 +74,7 @@ class Grants:
         named = self.default_model if alias == _ANY and _ANY not in self.models else alias
         model = self.models.get(named) if isinstance(named, str) else None
         if model is None:
-            what = "a model that this call was not granted"
+            what = "a model that this call was not granted; grant it by the program's `lms`"
             raise AskRefusedError(FaultKind.LM_ERROR, what, code="unsupported_model")
         return model
 

@@ -11,6 +11,7 @@ from dspash.cli.command import Answer, command
 from dspash.cli.moment import MOMENT_FORM, read_moment
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from rich.console import Console
 
     from dspash.resources.budget import Budget
@@ -190,7 +191,7 @@ def _show_history(console: Console, found: Sequence[LMRequest], *, is_whole: boo
         for role, text in messages if is_whole else messages[-1:]:
             console.out(printable(f"  {role}: {text if is_whole else _line(text)}"), highlight=False)
         if each.error is not None:
-            console.out(printable(f"  error: {each.error}"), highlight=False)
+            console.out(printable(f"  {_reason(each.error)}"), highlight=False)
         elif each.response is not None:
             text = each.response_text
             console.out(printable(f"  → {text if is_whole else _line(text)}"), highlight=False)
@@ -226,6 +227,10 @@ def _summary(request: LMRequest) -> dict[str, Any]:
 def _line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+
+
+def _reason(error: JsonValue) -> str:
+    return f"{error.get('type')}: {error.get('message')}" if isinstance(error, dict) else f"error: {error}"
 
 
 def _number(figure: float | None) -> str:

@@ -61,7 +61,7 @@ def test_usage_is_shown_by_model_and_told_as_json(dspash: Run, kept: None) -> No
 def test_history_shows_what_was_asked_and_answered(dspash: Run, kept: None) -> None:
     shown = dspash("lm", "history", "-n", "3").out
     assert "acme/small-1  answered (provider)  12 tokens" in shown
-    assert "error: {'type': 'RateLimitError', 'message': 'slow down'" in shown
+    assert "  RateLimitError: slow down" in shown
     assert "\x1b" not in shown  # what models say does not reach the terminal as it is
     (failed,) = dspash("lm", "history", "--failed", "--json").value
     assert (failed["program"], failed["status"]) == ("Other", "failed")

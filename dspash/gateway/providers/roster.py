@@ -104,11 +104,11 @@ class Roster:
         if kind is not None and kind.key_variables:
             return (
                 f"there is no key of {kind.title}: set {kind.key_variables[0]}, "
-                f"or keep one with `dspash providers create {kind.name} --type {kind.name}`"
+                f"or keep one with `dspash providers create --name {kind.name} --type {kind.name} --api-key KEY`"
             )
         if kind is not None:
             return f"no address of {kind.title} is known: set {kind.url_variables[0]}"
-        near = difflib.get_close_matches(name, self._names(), n=3, cutoff=0.6)
+        near = difflib.get_close_matches(provider if model else name, self._names(), n=3, cutoff=0.6)
         if not model:
             near += [
                 f"{connection.name}/{name}"
