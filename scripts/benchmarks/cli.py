@@ -1,5 +1,5 @@
-"""Command line: `scripts/bench bridge`, `scripts/bench faults`, `scripts/bench fuzz`, `scripts/bench gateway`,
-`scripts/bench interpreter`, `scripts/bench kills`, `scripts/bench sandbox`, `scripts/bench soak`,
+"""Command line: `scripts/bench bridge`, `scripts/bench evaluation`, `scripts/bench faults`, `scripts/bench fuzz`,
+`scripts/bench gateway`, `scripts/bench interpreter`, `scripts/bench kills`, `scripts/bench sandbox`, `scripts/bench soak`,
 `scripts/bench traces`.
 """
 
@@ -16,6 +16,8 @@ from rich.console import Console
 from benchmarks.bridge_run import run_bridge
 from benchmarks.coders import run_coders
 from benchmarks.coders.kinds import CODERS
+from benchmarks.evaluating import EvaluationAmounts
+from benchmarks.evaluation_run import run_evaluation
 from benchmarks.faults_run import run_faults
 from benchmarks.fuzz import Campaign
 from benchmarks.fuzz_run import run_fuzz
@@ -48,6 +50,8 @@ _HOSTS: Final = 100
 _QUICK_HOSTS: Final = 2
 _LEAK_CALLS: Final = 20_000
 _LEAK_RESTARTS: Final = 200
+_EVALUATIONS: Final = EvaluationAmounts(examples=96, rounds=5)
+_QUICK_EVALUATIONS: Final = EvaluationAmounts(examples=16, rounds=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +67,14 @@ def _bridge(given: argparse.Namespace) -> int:
         measures=given.only or list(MEASURES),
         peers=given.peers or list(CONTESTANTS),
     )
+    run.print(_console())
+    _write_json(given.json, run.to_map())
+    return 0 if run.bars_met else 1
+
+
+def _evaluation(given: argparse.Namespace) -> int:
+    amounts = _QUICK_EVALUATIONS if given.quick else _EVALUATIONS
+    run = run_evaluation(console=Console(stderr=True), amounts=amounts)
     run.print(_console())
     _write_json(given.json, run.to_map())
     return 0 if run.bars_met else 1
@@ -162,7 +174,7 @@ def _write_json(path: Path | None, report: object) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge.")
     commands = parser.add_subparsers(
-        required=True, metavar="bridge|faults|fuzz|gateway|interpreter|kills|sandbox|soak|traces"
+        required=True, metavar="bridge|evaluation|faults|fuzz|gateway|interpreter|kills|sandbox|soak|traces"
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", type=Path, metavar="FILE", help="write everything measured to FILE")
@@ -176,6 +188,11 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", nargs="+", choices=CONTESTANTS, metavar="NAME", help=", ".join(CONTESTANTS)
     )
     bridge.set_defaults(run=_bridge)
+
+    evaluation = commands.add_parser(
+        "evaluation", parents=[shared], help="a program that computes, beside dspy.Evaluate"
+    )
+    evaluation.set_defaults(run=_evaluation)
 
     faults = commands.add_parser(
         "faults", parents=[shared], help="a storm of faults, then many calls and restarts"
