@@ -35,6 +35,9 @@ _SHAPES: Final[Mapping[str, str]] = {
 }
 """How keys look that are known by their form alone, each by a piece of text that all of its kind have."""
 
+_RAREST: Final = "_JK/VxI-"
+"""Characters of such pieces, the rarest in ordinary text first."""
+
 
 def secrets_in(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
     """The values of variables whose names say that they are secret."""
@@ -46,9 +49,10 @@ class Redaction:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = sorted({text for text in secrets if len(text) >= SHORTEST}, key=len, reverse=True)
-        # Looked for one after the other in plain text, which takes a tenth of the time of one pattern for all of them.
+        # Looked for one after the other in plain text, which takes a tenth of the time of one pattern for all of them;
+        # and a single character in much less than a word, so the rarest of each sign goes first.
         self._patterns = tuple(
-            (sign, re.compile(pattern))
+            (_rarest_in(sign), sign, re.compile(pattern))
             for sign, pattern in (*((secret, re.escape(secret)) for secret in known), *_SHAPES.items())
         )
 
@@ -61,8 +65,8 @@ class Redaction:
     def text(self, text: str) -> str:
         """The text without secrets."""
         if len(text) >= SHORTEST:
-            for sign, pattern in self._patterns:
-                if sign in text:
+            for rare, sign, pattern in self._patterns:
+                if rare in text and sign in text:
                     text = pattern.sub(REDACTED, text)
         return text
 
@@ -78,7 +82,14 @@ class Redaction:
             return self.text(value)
         if isinstance(value, dict):
             entries = cast("dict[str, Any]", value)
-            return {self.text(key): self.value(item) for key, item in entries.items()}
+            return {
+                key if len(key) < SHORTEST else self.text(key): self.value(item)
+                for key, item in entries.items()
+            }
         if isinstance(value, list):
             return [self.value(item) for item in cast("list[Any]", value)]
         return value
+
+
+def _rarest_in(sign: str) -> str:
+    return next((character for character in _RAREST if character in sign), sign[0])
