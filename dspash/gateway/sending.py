@@ -31,7 +31,7 @@ __all__ = ["Sending"]
 ATTEMPT_S: Final = 600.0
 """For one attempt, whatever time its caller has: what the providers' own clients allow."""
 
-LATE_S: Final = 0.25
+LATE_S: Final = 1.0
 """For an answer after the caller's deadline. The caller has been told by then; but what arrives at the very deadline is
 paid for, and belongs on record."""
 

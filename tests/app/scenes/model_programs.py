@@ -106,3 +106,43 @@ class Samples(dspy.Module):
     def forward(self, count: int) -> dspy.Prediction:
         said = dspy.settings.lm("one and the same", n=count, temperature=1.0)
         return dspy.Prediction(answers=said)
+
+
+class AsksInTurn(dspy.Module):
+    """Asks one question after the other, and tells what became of each."""
+
+    def forward(self, questions: list[str]) -> dspy.Prediction:
+        return dspy.Prediction(outcomes=[self._outcome(question) for question in questions])
+
+    def _outcome(self, question: str) -> str:
+        try:
+            dspy.settings.lm(question)
+        except dspy.LMError as error:
+            return type(error).__name__
+        return "answered"
+
+
+class AsksAtOnce(dspy.Module):
+    """Asks one question many times at once, and counts the answers."""
+
+    def forward(self, question: str, times: int) -> dspy.Prediction:
+        return dspy.Prediction(answers=asyncio.run(self._ask(question, times)))
+
+    async def _ask(self, question: str, times: int) -> int:
+        lm = dspy.settings.lm
+        said = await asyncio.gather(*(lm.acall(question) for _ in range(times)))
+        return sum(len(outputs) for outputs in said)
+
+
+class Rollouts(dspy.Module):
+    """Tries several rollouts, none of which is good enough."""
+
+    def forward(self, way: str, question: str, count: int) -> dspy.Prediction:
+        kind: Any = getattr(dspy, way)
+        tries = kind(
+            dspy.Predict("question -> answer"),
+            N=count,
+            reward_fn=lambda _args, _prediction: 0.0,
+            threshold=1.0,
+        )
+        return dspy.Prediction(answer=tries(question=question).answer)
