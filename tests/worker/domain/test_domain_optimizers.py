@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -291,6 +292,39 @@ def test_teacher_and_models_are_taken(worker: LocalWorker) -> None:
     optimize(worker, "bootstrap_few_shot", config, teacher="teacher")
     assert "offline/teacher" in models
     assert "offline" in models
+
+
+SEPARATE = [
+    ("copro", {"breadth": 2, "depth": 1}, "prompt_model"),
+    ("mipro_v2", {"num_candidates": 2, "num_trials": 1}, "prompt_model"),
+    ("mipro_v2", {"num_candidates": 2, "num_trials": 1}, "task_model"),
+    ("simba", {"bsize": 6, "num_candidates": 2, "max_steps": 1, "max_demos": 0}, "prompt_model"),
+    ("gepa", {"max_metric_calls": 20}, "reflection_lm"),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "config", "parameter"), SEPARATE)
+@pytest.mark.filterwarnings("ignore:The 'prefix' argument:DeprecationWarning")  # COPRO's own signatures
+@pytest.mark.filterwarnings(
+    "ignore:.* is an experimental feature"
+)  # the sampler that MIPROv2 asks Optuna for
+def test_a_model_of_its_own_writes_or_runs_and_the_other_does_the_rest(
+    worker: LocalWorker, optimizer: str, config: dict[str, Any], parameter: str
+) -> None:
+    skip_without(optimizer)
+    models: set[str] = set()
+    complete = worker.answers[ReverseCommand.LM_COMPLETE]
+
+    def noted(args: Any) -> Any:
+        models.add(args["meta"]["model"])
+        return complete(args)
+
+    worker.answers[ReverseCommand.LM_COMPLETE] = noted
+    scores = itertools.cycle([0.0, 0.25, 0.5, 0.75, 0.9])  # so that there is always something to reflect on
+    worker.answers[ReverseCommand.METRIC_CALL] = lambda _args: {"score": next(scores)}
+    config = {**config, parameter: "offline/other", "num_threads": 1}
+    optimize(worker, optimizer, config, metric={"host": "judge"})
+    assert models == {"offline", "offline/other"}
 
 
 def failing(error: Exception) -> Callable[[Any], Any]:
