@@ -67,10 +67,12 @@ class KeptJobs:
     ) -> R:
         """Have a worker improve `runnable`, define what that makes in all of them, and keep what came of it."""
 
-        def work(asked: Mapping[str, Any], on_progress: OnProgress | None) -> tuple[R, Mapping[str, Any]]:
+        def work(
+            begun: R, asked: Mapping[str, Any], on_progress: OnProgress | None
+        ) -> tuple[R, Mapping[str, Any]]:
             told = replace(terms, on_progress=on_progress)
-            answer, usage = self._jobs.optimize(group, runnable, asked, metric, teacher=teacher, terms=told)
-            return self._define(runnable, answer, usage), answer
+            answer, usage = self._jobs.optimize(group, begun, asked, metric, teacher=teacher, terms=told)
+            return self._define(begun, answer, usage), answer
 
         def recall(made: Improvement) -> R:
             answer = {

@@ -157,6 +157,10 @@ class Planner:
         )
         return Plan(improved, self._toolbox.of(runnable.id))
 
+    def functions_of(self, runnable: Runnable) -> dict[str, Callable[..., Any]]:
+        """The host functions that it calls, by name."""
+        return {name: tool.function for name, tool in self._toolbox.of(runnable.id).items()}
+
     @contextmanager
     def provided(self, plan: Plan[Any]) -> Generator[None, None, None]:
         """Offer the plan's host functions from now on; when the block fails, all is as it was."""

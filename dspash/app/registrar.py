@@ -202,15 +202,16 @@ class Registrar:
         metric: Metric,
         *,
         on_progress: OnProgress | None,
-        work: Callable[[Mapping[str, Any], OnProgress | None], tuple[R, Mapping[str, Any]]],
+        work: Callable[[R, Mapping[str, Any], OnProgress | None], tuple[R, Mapping[str, Any]]],
         recall: Callable[[Improvement], R],
         teacher: Runnable | None = None,
         name: RunName | None = None,
     ) -> R:
         """Do `work`, which gives the improved one and the worker's answer, and keep what came of it.
 
-        `work` is given the settings, with the examples in place of a data set's name. What a run of that `name` has begun
-        is continued; what it has made, where it is done, is for `recall` to define. Raises ConflictError, see named_run.
+        `work` is given what the run began with, and the settings, with the examples in place of a data set's name. What a
+        run of that `name` has begun is continued; what it has made, where it is done, is for `recall` to define. Raises
+        ConflictError, see named_run.
         """
         valset = settings.get("valset")
         if not self._records.are_kept:
@@ -219,13 +220,14 @@ class Registrar:
                 raise ConfigurationError("run", problem, "open the app with a database")
             for part in settings.keys() & {"trainset", "valset"}:
                 _given(part, settings[part])
-            return work(settings, on_progress)[0]
-        from dspash.resources import conductor, fingerprint, named_run, optimization_run
+            return work(runnable, settings, on_progress)[0]
+        from dspash.resources import conductor, fingerprint, named_run, optimization_run, subject
 
         scene = self._records.scene()
         runs = scene.of(optimization_run.OptimizationRun)
+        kept = self._keep(runnable)
         arguments = {
-            **asdict(self._keep(runnable)),
+            **asdict(kept),
             "optimizer": settings["optimizer"],
             "trainset": _source("trainset", settings["trainset"]),
             "valset": None if valset is None else _source("valset", valset),
@@ -239,6 +241,10 @@ class Registrar:
             if name is None
             else named_run.named_run(scene, name.text, arguments, teacher=taught_by, force=name.is_forced)
         )
+        begun = runnable
+        if planned.program_version != kept.version:  # it is what the run itself has made since
+            definition = subject.definition_of_subject(scene, optimization_run.subject_of(planned))
+            begun = cast("R", self._runtime.built(definition, like=runnable))
         if planned.status == "completed":
             return recall(optimization_run.improvement_of(planned))
         targets = self._runtime.targets(fingerprint.models_in(planned.config))
@@ -249,7 +255,7 @@ class Registrar:
             if valset is not None:
                 told["valset"] = _rows(valset, planned.valset)
             with self._runtime.job(str(planned.id), group):
-                return work(told, _both(tell, on_progress))
+                return work(begun, told, _both(tell, on_progress))
 
         improved, answer = conductor.conduct(scene, optimization_run.OptimizationRun, planned.id, conducted)
         made = Improvement(

@@ -14,6 +14,7 @@ from dspash.app.evaluation import Evaluation, ExampleResult
 from dspash.app.jobs import JOB_TIMEOUT_S, Jobs, JobTerms, optimizer_settings
 from dspash.app.metrics import HostMetrics, host_name_in
 from dspash.app.plan import Planner
+from dspash.app.runnable import Runnable
 from dspash.app.verdicts import read_verdicts
 from dspash.errors import ConfigurationError
 from dspash.prediction import Prediction
@@ -141,6 +142,10 @@ class AppRuntime:
 
     def generate(self, model: str, prompt: str, options: Mapping[str, Any]) -> str:
         return self._app.lm.generate(prompt, model=model, **options).text
+
+    def built(self, definition: Definition, *, like: Runnable) -> Runnable:
+        """The definition as a handle, with the host functions that `like` calls."""
+        return self._builder.build(definition, functions=self._planner.functions_of(like))
 
     def targets(self, names: Sequence[str]) -> Mapping[str, str]:
         return {"default": self._target_of(None), **{name: self._target_of(name) for name in names}}

@@ -20,6 +20,7 @@ from dspash.cli.invocation import current
 from dspash.cli.lm import LM_COMMANDS
 from dspash.cli.lm_cache import CACHE_COMMANDS
 from dspash.cli.lm_providers import PROVIDER_COMMANDS
+from dspash.cli.optimization import optimize
 from dspash.cli.resource_group import ALIASES, ResourceGroup, read_index
 from dspash.cli.resources import resources
 from dspash.cli.run import run
@@ -32,6 +33,7 @@ COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "init": init,
     "run": run,
     "eval": evaluate,
+    "optimize": optimize,
     "status": status,
     "config": config,
     "doctor": doctor,

@@ -21,17 +21,17 @@ _INPUT: Final = re.compile(r"([^\W\d]\w*)(:=|=)(.*)\Z", re.DOTALL)
 _TEXT: Final = Schema({"type": "string"}, {})
 
 
-def read_inputs(typed: Sequence[str]) -> dict[str, Any]:
-    """The inputs by name. Raises ConfigurationError naming the one that is none, or is given twice."""
+def read_inputs(typed: Sequence[str], *, option: str = "--input") -> dict[str, Any]:
+    """The inputs by name, as `option` was given them. Raises ConfigurationError naming the one that is none, or is given twice."""
     inputs: dict[str, Any] = {}
     for text in typed:
         matched = _INPUT.match(text)
         if matched is None:
-            raise ConfigurationError("--input", f"{text[:60]!r} is no input", f"give {INPUT_FORM}")
+            raise ConfigurationError(option, f"{text[:60]!r} names no value", f"give {INPUT_FORM}")
         name, sign, right = matched.groups()
         if name in inputs:
-            raise ConfigurationError("--input", f"{name} is given twice", "give each input once")
-        place = f"--input {name}"
+            raise ConfigurationError(option, f"{name} is given twice", "give each once")
+        place = f"{option} {name}"
         inputs[name] = _json_of(right, place) if sign == ":=" else read_value_text(right, _TEXT, place=place)
     return inputs
 

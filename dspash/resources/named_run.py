@@ -13,6 +13,8 @@ from dspash.errors import ConflictError, NotFoundError
 from dspash.resources.fingerprint import changes, fingerprint_of
 from dspash.resources.kernel import Scene
 from dspash.resources.optimization_run import OptimizationRun
+from dspash.resources.program import Program
+from dspash.resources.versioning import version_of
 
 __all__ = ["confirm", "named_run"]
 
@@ -24,9 +26,10 @@ def named_run(
 ) -> OptimizationRun:
     """The run of this name, made of `arguments`, as `create` takes them, where there is none yet.
 
-    `teacher` is the content hash of the program that teaches. `force`: one that is other than these arguments say, or
-    was cancelled, loses its name to a new one. Raises ConflictError for such a run, telling what has changed, and for
-    one that goes on elsewhere.
+    A version that the run itself has made stands for the one that it began with: asking for a program by its name
+    again, one gets the newest. `teacher` is the content hash of the program that teaches. `force`: one that is other
+    than these arguments say, or was cancelled, loses its name to a new one. Raises ConflictError for such a run, telling
+    what has changed, and for one that goes on elsewhere.
     """
     runs = scene.of(OptimizationRun)
     try:
@@ -35,10 +38,10 @@ def named_run(
         return runs.create(**arguments, name=name)
     if found.status == "running":
         raise _refused(found, "it goes on already", "wait for its end, or cancel it")
-    asked: dict[str, JsonValue] = {
-        **fingerprint_of(scene, OptimizationRun.create.function(scene, **arguments)),
-        "teacher": teacher,
-    }
+    values = OptimizationRun.create.function(scene, **arguments)
+    if _has_made(scene, found, values):
+        values = {**values, "program_version": found.program_version}
+    asked: dict[str, JsonValue] = {**fingerprint_of(scene, values), "teacher": teacher}
     told = changes({"teacher": None, **found.fingerprint}, asked)
     if found.status == "cancelled":
         told = [*told, "it was cancelled"]
@@ -59,6 +62,14 @@ def confirm(scene: Scene, run: OptimizationRun, parts: Mapping[str, JsonValue]) 
     if told:
         raise _refused(run, "; ".join(told), _NEW_RUN)
     return scene.of(OptimizationRun).confirm(run.id, fingerprint={**run.fingerprint, **parts})
+
+
+def _has_made(scene: Scene, run: OptimizationRun, values: Mapping[str, Any]) -> bool:
+    if run.program_id is None or values["program_id"] != run.program_id:
+        return False
+    number = values["program_version"]
+    program = scene.of(Program).get(run.program_id)
+    return number == run.result_version or version_of(scene, program, number).run_id == run.id
 
 
 def _refused(run: OptimizationRun, problem: str, way_out: str) -> ConflictError:

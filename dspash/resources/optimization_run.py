@@ -32,7 +32,7 @@ from dspash.resources.runtime import Improvement, OnProgress, Task, runtime_of
 from dspash.resources.subject import Subject, definition_of_subject, find_subject
 from dspash.resources.versioning import number_of
 
-__all__ = ["OptimizationRun", "improvement_of", "outcome_of"]
+__all__ = ["OptimizationRun", "improvement_of", "outcome_of", "subject_of"]
 
 _EXAMPLES_MOST = 64_000_000  # characters of JSON
 
@@ -146,7 +146,7 @@ class OptimizationRun(Conducted, table="optimization_runs"):
         confirm(scene, record, parts | carried_by(runtime.targets(models_in(record.config))))
 
         def work(tell: OnProgress) -> Improvement:
-            definition = definition_of_subject(scene, _subject(record))
+            definition = definition_of_subject(scene, subject_of(record))
             job = str(record.id)
             return runtime.optimize(definition, _task(record), job=job, on_progress=tell)
 
@@ -218,11 +218,12 @@ def _keep(
     program = programs.learn(
         record.program_id, state=state, version=record.program_version, score=score, run_id=record.id
     )
-    definition = definition_of_subject(scene, _subject(record))
+    definition = definition_of_subject(scene, subject_of(record))
     return number_of(scene, program, definition.content.with_state(wire_of(state)).content_hash)
 
 
-def _subject(record: OptimizationRun) -> Subject:
+def subject_of(record: OptimizationRun) -> Subject:
+    """What it began with."""
     return Subject(record.program_id, record.program_version, record.module_id)
 
 

@@ -46,6 +46,15 @@ def test_a_run_that_is_done_is_not_done_again(app: dspash.App, program: dspash.P
     assert again(question="Who?") == first(question="Who?")
 
 
+def test_a_program_loaded_by_its_name_is_the_one_its_run_began_with(
+    app: dspash.App, program: dspash.Program
+) -> None:
+    first = _optimize(app, program, "by-name")
+    assert app.programs.get("Answers").latest_version > 1
+    newest = app.program("Answers", version=app.runs.get("by-name").result_version)
+    assert _optimize(app, newest, "by-name").state == first.state
+
+
 @pytest.mark.parametrize(
     ("other", "told"),
     [

@@ -37,9 +37,9 @@ def test_an_input_can_come_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        (["question"], "'question' is no input"),
-        (["=x"], "is no input"),
-        (["7=x"], "is no input"),
+        (["question"], "'question' names no value"),
+        (["=x"], "names no value"),
+        (["7=x"], "names no value"),
         (["a=1", "a=2"], "given twice"),
         (["a:=["], "no JSON"),
         (["a:=words"], "NAME=TEXT"),

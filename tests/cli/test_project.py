@@ -230,3 +230,20 @@ def test_an_import_of_what_is_no_export_changes_nothing(dspash: Run, project: Pa
 
     assert dspash("db", "import", "no.jsonl").status == ExitStatus.BAD_INPUT
     assert dspash("signatures", "count", "--json").value == 0
+
+
+@pytest.mark.slow
+def test_a_program_is_improved_as_a_run_that_the_same_command_continues(dspash: Run, made: Path) -> None:
+    assert dspash("run", "programs/answer.py", *BRIDGE).status == 0
+    words = ("optimize", "answer", "data/questions.jsonl", "--optimizer", "labeled_fewshot", "-c", "k:=2")
+    first = dspash(*words, "--run", "nightly", "--json")
+    assert (first.status, first.value["version"], first.value["run"]) == (0, 2, "nightly"), first.err
+
+    again = dspash(*words, "--run", "nightly", "--json")
+    other = dspash(*words, "--seed", "1", "--run", "nightly")
+
+    assert again.value == first.value
+    assert dspash("runs", "count", "--json").value == 1
+    assert other.status == ExitStatus.REFUSED
+    assert "seed was 0 and is 1" in other.err
+    assert dspash(*words, "--force").status == ExitStatus.BAD_INPUT
