@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from dspash.errors import InvalidInputError, Problem
 from dspash.gateway.port import JsonMap
+from dspash.gateway.request import SETTINGS
 
 __all__ = ["Prompt", "request_of"]
 
@@ -14,11 +15,6 @@ Prompt: TypeAlias = str | Sequence[Mapping[str, Any]]
 """What a user says; or messages, each with a `role` and, as `content`, its text, or `parts` as lm15 has them."""
 
 _DEFAULT: Final = "default"
-_OPTIONS: Final = frozenset(
-    "max_tokens temperature top_p top_k stop response_format tool_choice reasoning cache seed frequency_penalty "
-    "presence_penalty service_tier user_id store logprobs probabilities extensions".split()
-)
-"""The settings of an lm15 request."""
 
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool")
 
@@ -34,9 +30,9 @@ def request_of(
 ) -> JsonMap:
     """The lm15 Request as a map. Raises InvalidInputError with every problem and its place."""
     problems: list[Problem] = []
-    unknown = sorted((options or {}).keys() - _OPTIONS)
+    unknown = sorted((options or {}).keys() - SETTINGS)
     problems += [
-        Problem(f"$.{name}", f"is no option; there are {', '.join(sorted(_OPTIONS))}") for name in unknown
+        Problem(f"$.{name}", f"is no option; there are {', '.join(sorted(SETTINGS))}") for name in unknown
     ]
     request: dict[str, Any] = {"model": model or _DEFAULT, "messages": _messages(prompt, path, problems)}
     if system is not None:

@@ -10,7 +10,13 @@ from dspash.gateway.lm_call import LMCall
 from dspash.gateway.port import JsonMap, JsonValue
 from dspash.gateway.target import Target
 
-__all__ = ["addressed", "key_of"]
+__all__ = ["SETTINGS", "addressed", "key_of"]
+
+SETTINGS: Final = frozenset(
+    "max_tokens temperature top_p top_k stop response_format tool_choice reasoning cache seed frequency_penalty "
+    "presence_penalty service_tier user_id store logprobs probabilities extensions".split()
+)
+"""What an lm15 Config may have."""
 
 _FORM: Final = "1"
 """Counts the forms that keys have had: another form never finds what an earlier one kept."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
+from dspash.gateway.request import SETTINGS
 from dspash.resources.kernel import Attribute, Resource, Scene, Values, create, update
 from dspash.resources.provider import ConfigurableName, refuse_reserved
 from dspash.resources.refusal import refused
@@ -16,10 +17,8 @@ ModelId = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=300)], ...], Field(max_length=16)]
 Settings = dict[str, JsonValue]
 
-_NO_DEFAULTS = frozenset(
-    {"api_key", "api_base", "base_url", "timeout", "headers", "extra_headers", "extensions"}
-)
-"""What lm15 takes in no request: a client's settings, which are the provider's to have."""
+_DEFAULTS = SETTINGS - {"extensions"}
+"""What a request may have; a client's settings, such as its address, are the provider's to have."""
 
 
 class ModelAlias(Resource, table="model_aliases"):
@@ -96,8 +95,9 @@ def _divided(provider: str | None, model: str) -> tuple[str, str]:
 
 
 def _check(name: str, defaults: Settings | None, fallbacks: tuple[str, ...]) -> None:
-    wrong = sorted(_NO_DEFAULTS.intersection(defaults or ()))
+    wrong = sorted((defaults or {}).keys() - _DEFAULTS)
     if wrong:
-        raise refused(f"$.defaults.{wrong[0]}", "is no setting of a request; it is the provider's to have")
+        known = ", ".join(sorted(_DEFAULTS))
+        raise refused(f"$.defaults.{wrong[0]}", f"is no setting of a request; there are {known}")
     if name in fallbacks:
         raise refused("$.fallbacks", "the alias cannot stand in for itself")

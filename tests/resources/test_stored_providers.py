@@ -18,7 +18,7 @@ from dspash.gateway.providers.directory import ProviderDirectory
 from dspash.gateway.providers.environment import environment_roster
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import AuditEntry, Context, StoredScene
-from dspash.resources.lm.stored_providers import LOOK_AGAIN_S, LOOK_FOR_NAME_S, StoredProviders
+from dspash.resources.lm.stored_providers import LOOK_AGAIN_S, LOOK_FOR_NAME_S, LOOKS_AT_ONCE, StoredProviders
 from dspash.resources.model_alias import ModelAlias
 from dspash.resources.provider import Provider
 from dspash.resources.transfer import export_records
@@ -180,11 +180,27 @@ def test_names_that_nobody_knows_do_not_ask_the_database_each_time(
     for number in range(50):
         with pytest.raises(UnsupportedModelError):
             directory.resolve(f"nobody/{number}", scene.context.tenant)
-    assert len(looks) == 1
+    assert len(looks) == 1 + LOOKS_AT_ONCE  # the first one reads what there is
 
     scene.of(Provider).create(name="nobody", type="ollama")
     clock.now += LOOK_FOR_NAME_S
     assert directory.resolve("nobody/1", scene.context.tenant).targets[0].type == "ollama"
+
+
+def test_what_is_kept_is_found_at_once(scene: StoredScene, directory: ProviderDirectory) -> None:
+    with pytest.raises(UnsupportedModelError):
+        directory.resolve("cellar/m", scene.context.tenant)
+
+    scene.of(Provider).create(name="cellar", type="ollama")
+
+    assert directory.resolve("cellar/m", scene.context.tenant).targets[0].type == "ollama"
+
+
+@pytest.mark.parametrize("name", ["temprature", "extensions", "api_key"])
+def test_alias_with_a_setting_that_no_request_has_is_refused(scene: StoredScene, name: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        scene.of(ModelAlias).create(name="fast", model="openai/o3", defaults={name: 1})
+    assert caught.value.path == f"$.defaults.{name}"
 
 
 def test_alias_names_a_model_with_its_settings(scene: StoredScene, directory: ProviderDirectory) -> None:

@@ -29,6 +29,9 @@ LOOK_AGAIN_S: Final = 1.0
 LOOK_FOR_NAME_S: Final = 0.1
 """How often a name that nobody knows is looked for: a program may ask for thousands of them."""
 
+LOOKS_AT_ONCE: Final = 10
+"""Looks for names that may come closer together: a host that keeps a provider and asks it at once finds it."""
+
 Stamp: TypeAlias = tuple[tuple[str, int], ...]
 """Ids and versions of all records: equal as long as nothing has changed."""
 
@@ -65,6 +68,7 @@ class StoredProviders:
         self._clock = clock
         self._lock = threading.Lock()
         self._read: dict[str, _Read] = {}
+        self._looks_paid_until: dict[str, float] = {}
         self._looking: set[str] = set()
 
     def __repr__(self) -> str:
@@ -80,11 +84,24 @@ class StoredProviders:
         return known.roster
 
     def fresh_roster(self, tenant: str) -> Roster:
-        """As it is now, variables of the environment included; or as it was a tenth of a second ago. Raises StoreError."""
+        """As it is now, variables of the environment included. Raises StoreError.
+
+        To a tenant that has asked too often, as it was a tenth of a second ago.
+        """
         known = self._read.get(tenant)
-        if known is not None and self._clock() - known.at < LOOK_FOR_NAME_S:
+        if known is not None and not self._may_look(tenant):
             return known.roster
         return self._look(tenant, anew=True)
+
+    def _may_look(self, tenant: str) -> bool:
+        """Each look takes LOOK_FOR_NAME_S of a time that runs ahead of the clock by LOOKS_AT_ONCE of them at most."""
+        with self._lock:
+            now = self._clock()
+            paid_until = max(now, self._looks_paid_until.get(tenant, now))
+            if paid_until - now > (LOOKS_AT_ONCE - 0.5) * LOOK_FOR_NAME_S:
+                return False
+            self._looks_paid_until[tenant] = paid_until + LOOK_FOR_NAME_S
+            return True
 
     def _look_later(self, tenant: str) -> None:
         with self._lock:
