@@ -122,7 +122,9 @@ class _Telling:
         self._not_before_s = 0.0
 
     def __call__(self, told: Mapping[str, Any]) -> None:
-        values = {"progress": observed(told)}
+        # Without the states of those that led for a while: a run has hundreds, and writes all of them each time.
+        kept = {name: value for name, value in told.items() if name != "state"}
+        values = {"progress": observed(kept)}
         if told.get("kind") == "candidate" and "trials" in self._table.c:
             self._trials.append(values["progress"])
             values["trials"] = self._trials
