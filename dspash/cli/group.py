@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from dspash.cli.batch import BATCH_COMMANDS
 from dspash.cli.config import config
 from dspash.cli.db import DB_COMMANDS
 from dspash.cli.demo import demo
@@ -54,6 +55,7 @@ def dspash() -> TyperGroup:
         callback=_dspash,
         add_completion=True,
     )
+    group.add_command(grouped(BATCH_COMMANDS, name="batch", help="Plan many optimisations by one file."))
     group.add_command(grouped(DB_COMMANDS, name="db", help="Look after the database."))
     group.add_command(_language_models())
     entries = {entry.command: entry for entry in read_index()}
