@@ -27,6 +27,7 @@ __all__ = [
 
 INDEX_FILE: Final = Path(__file__).with_name("resource_index.json")
 _SPECIAL: Final = {
+    "optimization-runs": "dspash.cli.runs",
     "optimizers": "dspash.cli.optimizers",
     "programs": "dspash.cli.programs",
     "traces": "dspash.cli.traces",
