@@ -96,7 +96,7 @@ def _expectation(
 def expected_calls(optimizer: OptimizerEntry, train: int, judged: int) -> int | None:
     """The most calls that an optimizer makes of a program that asks its model once a run.
 
-    `train` examples are learned from, candidates are scored on `judged` ones. None for an optimizer whose course depends
+    `train` examples are learned from, candidates and at last the result are scored on `judged` ones. None for an optimizer whose course depends
     on what it meets.
     """
     found = find_optimizer_type(optimizer.type)
@@ -104,7 +104,7 @@ def expected_calls(optimizer: OptimizerEntry, train: int, judged: int) -> int | 
         raise ValueError(optimizer.type)
     defaults = {name: parameter.default for name, parameter in found.parameters.items()}
     count = _CALLS.get(found.name)
-    return None if count is None else count({**defaults, **optimizer.config}, train, judged)
+    return None if count is None else count({**defaults, **optimizer.config}, train, judged) + judged
 
 
 def _search(config: Mapping[str, Any], train: int, judged: int) -> int:
@@ -114,9 +114,9 @@ def _search(config: Mapping[str, Any], train: int, judged: int) -> int:
 
 
 def _copro(config: Mapping[str, Any], train: int, _judged: int) -> int:
-    """Each round of instructions is asked for, and each instruction scored on all that is learned from."""
-    rounds = config["breadth"] * config["depth"]
-    return rounds * train + config["depth"]
+    """Every instruction but the program's own is asked for, and each is scored on all that is learned from."""
+    instructions = config["breadth"] * config["depth"]
+    return instructions * train + instructions - 1
 
 
 _CALLS: Mapping[str, Callable[[Mapping[str, Any], int, int], int]] = {

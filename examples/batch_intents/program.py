@@ -8,7 +8,7 @@ class Wishes(dspy.Module):
 
     def __init__(self) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType] - DSPy's has no full types
-        self.tell = dspy.Predict("text -> intent")
+        self.tell = dspy.Predict("text -> intent: Literal['borrow', 'renew', 'return', 'hours', 'card']")
 
     def forward(self, text: str) -> dspy.Prediction:
         """The intent of one message."""

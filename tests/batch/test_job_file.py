@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from dspash.batch import Batch, JobFile, cells_of, check_job_file, read_job_file
-from dspash.batch.job_file import OptimizerEntry
-from dspash.batch.planning import expected_calls
 from dspash.errors import ConfigurationError, InvalidInputError
 from dspash.resources import DOMAIN
 from dspash.resources.kernel import Context
@@ -144,20 +142,3 @@ def test_included_cells_are_the_only_ones() -> None:
     }
     found = [(one.program, one.model, one.seed) for one in cells_of(JobFile.model_validate(raw))]
     assert found == [("p", "offline", 1), ("p", "openai/x", 1), ("q", "openai/x", 1), ("q", "openai/x", 2)]
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "config", "calls"),
-    [
-        ("LabeledFewShot", {}, 0),
-        ("bootstrap_few_shot", {"max_rounds": 2}, 20),
-        ("bootstrap_few_shot_with_random_search", {"num_candidate_programs": 2}, 5 * 5 + 3 * 10),
-        ("copro", {"breadth": 4, "depth": 2}, 4 * 2 * 10 + 2),
-        ("gepa", {"auto": "light"}, None),
-    ],
-)
-def test_calls_are_the_most_that_an_optimizer_makes(
-    optimizer: str, config: dict[str, int | str], calls: int | None
-) -> None:
-    entry = OptimizerEntry.model_validate({"type": optimizer, "config": config})
-    assert expected_calls(entry, train=10, judged=5) == calls

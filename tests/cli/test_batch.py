@@ -18,12 +18,12 @@ def test_a_plan_shows_every_job_and_what_all_may_come_to(dspash: Run) -> None:
     found = planned.value
 
     assert [(one["optimizer"], one["seed"], one["calls"]) for one in found["cells"]] == [
-        ("labelled", 0, 0),
-        ("search", 0, 55),
-        ("search", 1, 55),
+        ("labelled", 0, 5),
+        ("search", 0, 60),
+        ("search", 1, 60),
     ]
-    assert found["total"]["calls"] == 110
-    assert found["total"]["tokens"] > 110 * 20
+    assert found["total"]["calls"] == 125
+    assert found["total"]["tokens"] > 125 * 20
     assert found["unknown"] == {"calls": 0, "tokens": 0, "usd": 0}
     assert dspash("runs", "list", "--json").value["items"] == []
 
