@@ -38,7 +38,7 @@ def _rows(name: str) -> list[dict[str, Any]]:
     ],
 )
 def test_a_run_makes_no_more_calls_than_its_plan_says(
-    app: dspash.App, optimizer: str, config: dict[str, int], calls: int
+    app: dspash.App, optimizer: str, config: dict[str, Any], calls: int
 ) -> None:
     train, val = _rows("train.jsonl"), _rows("dev.jsonl")
     entry = OptimizerEntry.model_validate({"type": optimizer, "config": config})
