@@ -19,6 +19,7 @@ class Candidates:
         self._tell = tell
         self._lock = threading.Lock()
         self._best: tuple[int, float] | None = None
+        self._is_over = False
         self.scores: list[float] = []
 
     def __len__(self) -> int:
@@ -39,6 +40,8 @@ class Candidates:
         """
         with self._lock:
             index = len(self.scores)
+            if self._is_over:
+                return index
             self.scores.append(score)
             leads = self._best is None or (examples, score) > self._best
             if leads:
@@ -51,6 +54,10 @@ class Candidates:
                 told["state"] = state()
             self._tell(told)  # in the lock: whoever hears of a better one has heard of all before it
         return index
+
+    def end(self) -> None:
+        """Tell of none any more."""
+        self._is_over = True
 
     def finish(self, score: float, *, examples: int) -> None:
         """Tell of the optimizer's result, which has been judged again; the answer will have its state."""

@@ -116,19 +116,26 @@ def _read_program(workbench: Workbench, call: Call) -> Definition:
 
 
 def _compile(optimizer: Any, plan: Plan) -> dspy.Module:
-    """Run the optimizer, telling the first failure where it says no more than that there were too many."""
+    """Run the optimizer, telling the first failure where it says no more than that there were too many.
+
+    Optimizers take a refused call for a bad answer, and go on: with the budget spent, what they end with is no result.
+    """
+    progress = plan.job.progress
     try:
-        return optimizer.compile(**plan.run)
+        improved = optimizer.compile(**plan.run)
     except ImportError as error:
         raise unavailable(f"{plan.row.name} needs a package that is not installed: {error}") from error
     except Exception as error:
-        first = plan.job.progress.first_failure
+        first = progress.spent or progress.first_failure
         if first is None or isinstance(error, FaultError):
             raise
         told = fault_of(error).message
         message = told if first.message in told else f"{told} The first failure was: {first.message}"
         kind = FaultKind.PROGRAM_ERROR if first.kind is FaultKind.INTERNAL else first.kind
         raise FaultError(replace(first, kind=kind, message=message)) from error
+    if progress.spent is not None:
+        raise FaultError(progress.spent)
+    return improved
 
 
 def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
@@ -140,6 +147,8 @@ def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
         job.call, lambda: program, examples, job.metric, title=title, threads=DEFAULT_THREADS
     )
     _require_a_verdict(outcome, job)
+    if job.progress.spent is not None:
+        raise FaultError(job.progress.spent)
     job.progress.candidates.finish(outcome.score, examples=len(examples))
     return outcome
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import dspy
 from dspy.utils.callback import BaseCallback
@@ -21,10 +21,14 @@ from dspash_worker.wire_types import to_wire
 __all__ = ["OptimizationProgress"]
 
 
+_SPENT: Final = "billing"  # lm15's code for calls that nobody pays for any more
+
+
 class OptimizationProgress(BaseCallback):
     """Tells the host of every example judged and every candidate scored. Thread-safe.
 
-    Also keeps the first failure: an optimizer that gives up after too many says no more than that there were many.
+    Also keeps the first failure: an optimizer that gives up after too many says no more than that there were many. With the
+    budget spent, no candidate is told of any more: their scores would say what was refused, not how good they are.
     """
 
     def __init__(self, call: Call, trainset_size: int) -> None:
@@ -37,6 +41,8 @@ class OptimizationProgress(BaseCallback):
         self.candidates = Candidates(lambda told: call.emit(EventKind.PROGRESS, told))
         self.judged = 0
         self.first_failure: Fault | None = None
+        self.spent: Fault | None = None
+        """The refusal of the first LM call that the budget did not allow; None as long as there is one."""
 
     def metric(self, metric: Metric, *, feedback: bool) -> Callable[..., Any]:
         """Return `metric` as DSPy's optimizers call it; with `feedback` it returns a Prediction that carries it."""
@@ -91,8 +97,13 @@ class OptimizationProgress(BaseCallback):
 
     def _note_failure(self, error: Exception) -> None:
         with self._lock:
-            if self.first_failure is None:
-                self.first_failure = fault_of(error)
+            if self.first_failure is not None and self.spent is not None:
+                return
+            fault = fault_of(error)
+            self.first_failure = self.first_failure or fault
+            if fault.details.get("code") == _SPENT:
+                self.spent = fault
+                self.candidates.end()
 
 
 def _fields(prediction: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from dspash.gateway.spent import usage_of
 from dspash.gateway.target import Target
 from dspash.gateway.upstream import EmbeddingReply, Reply, Upstream
 
-__all__ = ["Sending"]
+__all__ = ["LATE_S", "Sending"]
 
 ATTEMPT_S: Final = 600.0
 """For one attempt, whatever time its caller has: what the providers' own clients allow."""

@@ -111,9 +111,9 @@ class Conducted(Resource):
 
     @internal
     @update
-    def interrupt(scene: Scene, record: Conducted) -> Values:
-        """Whoever carried it out does so no more."""
-        return {"ended_at": scene.now()}
+    def interrupt(scene: Scene, record: Conducted, *, error: str | None = None) -> Values:
+        """Whoever carried it out does so no more; `error` says why, where that is known."""
+        return {"error": error, "ended_at": scene.now()}
 
     @update
     def cancel(scene: Scene, record: Conducted) -> Values:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from loguru import logger
 
-from dspash.errors import CallCancelledError, ClosedError, DspashError
+from dspash.errors import CallCancelledError, ClosedError, DspashError, LMCallError
+from dspash.resources.content import ContentError, json_of
 from dspash.resources.kernel import Context, Resource, Scene, new_id
 from dspash.resources.observed import observed, observed_text
 from dspash.resources.owner import SIGN_OF_LIFE_S, Owner, has_lost_its_owner
@@ -128,6 +129,7 @@ class _Telling:
         if told.get("kind") == "candidate" and "trials" in self._table.c:
             self._trials.append(values["progress"])
             values["trials"] = self._trials
+            values |= self._best_of(told)
         elif time.monotonic() < self._not_before_s:
             return
         self._not_before_s = time.monotonic() + TOLD_EVERY_S
@@ -135,6 +137,17 @@ class _Telling:
             _write(self._scene, self._table, self._run_id, values)
         except DspashError as error:
             logger.warning("the progress of run {} could not be kept: {}", self._run_id, error)
+
+    def _best_of(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of a candidate that is the best yet: should the run not end, that is its result."""
+        state, score = told.get("state"), told.get("score")
+        if not isinstance(state, dict) or not isinstance(score, float):
+            return {}
+        try:
+            return {"best_program_state": json_of(state), "score": score}
+        except ContentError as error:
+            logger.warning("the best of run {} so far cannot be kept: {}", self._run_id, error)
+            return {}
 
 
 @contextmanager
@@ -187,6 +200,8 @@ def _note_end(scene: Scene, resource: type[Resource], run_id: UUID, error: BaseE
                 runs.cancel(run_id)
             case ClosedError() | KeyboardInterrupt() | SystemExit() | GeneratorExit():
                 runs.interrupt(run_id)
+            case LMCallError(code="billing"):  # the budget is spent; with more of it the run goes on
+                runs.interrupt(run_id, error=_text_of(error))
             case _:
                 runs.fail(run_id, error=_text_of(error))
     except DspashError as second:

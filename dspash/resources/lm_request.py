@@ -56,9 +56,9 @@ class LMRequest(Resource, table="lm_requests", append_only=True, audited=False):
     cached_tokens: Annotated[int, Attribute("Tokens read that the provider had in its own cache.")] = 0
     reasoning_tokens: Annotated[int, Attribute("Tokens of reasoning.")] = 0
     tokens_used: Annotated[int, Attribute("All tokens, as the model counts them.")] = 0
-    cost: Annotated[
-        float | None, Attribute("What it cost, in US dollars; none where that is not known.")
-    ] = None
+    cost: Annotated[float | None, Attribute("What it cost, in US dollars; none where that is not known.")] = (
+        None
+    )
     cost_basis: Annotated[str, Attribute("The price table that the cost is by.", max_length=500)] = ""
     latency_ms: Annotated[float, Attribute("How long its caller waited, in milliseconds.")]
     first_token_ms: Annotated[

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
+from loguru import logger
 from pydantic import Field, JsonValue
 
+from dspash.errors import DspashError
 from dspash.resources.conducted import Conducted
 from dspash.resources.conductor import conduct
-from dspash.resources.content import json_of, wire_of
+from dspash.resources.content import ContentError, json_of, wire_of
 from dspash.resources.examples import ExampleSource, examples_from
 from dspash.resources.fingerprint import carried_by, fingerprint_of, models_in
 from dspash.resources.kernel import (
@@ -178,6 +180,23 @@ class OptimizationRun(Conducted, table="optimization_runs"):
 
     @internal
     @update
+    def fail(scene: Scene, record: OptimizationRun, *, error: str) -> Values:
+        """It has ended without a result; the best of what it tried is kept."""
+        return {**Conducted.fail.function(scene, record, error=error), **_keep_best(scene, record)}
+
+    @internal
+    @update
+    def interrupt(scene: Scene, record: OptimizationRun, *, error: str | None = None) -> Values:
+        """Whoever carried it out does so no more, `error` says why; the best of what it tried is kept."""
+        return {**Conducted.interrupt.function(scene, record, error=error), **_keep_best(scene, record)}
+
+    @update
+    def cancel(scene: Scene, record: OptimizationRun) -> Values:
+        """End it. What goes on elsewhere ends with its process' next sign of life; the best of what it tried is kept."""
+        return {**Conducted.cancel.function(scene, record), **_keep_best(scene, record)}
+
+    @internal
+    @update
     def complete(
         scene: Scene,
         record: OptimizationRun,
@@ -203,6 +222,17 @@ class OptimizationRun(Conducted, table="optimization_runs"):
             "usage": usage,
             "ended_at": scene.now(),
         }
+
+
+def _keep_best(scene: Scene, record: OptimizationRun) -> dict[str, Any]:
+    """Make the best candidate so far a version of its program. A module has no versions: what it is stays as it was."""
+    if record.best_program_state is None or record.program_id is None:
+        return {}
+    try:
+        return {"result_version": _keep(scene, record, record.best_program_state, record.score)}
+    except (DspashError, ContentError) as error:
+        logger.warning("the best of run {} is in its record alone: {}", record.id, error)
+        return {}
 
 
 def _keep(
