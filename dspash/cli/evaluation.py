@@ -65,7 +65,7 @@ def evaluate(
             found = app.evaluate(runnable, devset, metric, example_timeout_s=example_timeout)
         except NotFoundError:
             raise _unknown(examples) from None
-        if export is not None:
+        if export is not None and found.id is not None:  # its record, always kept here, has the examples, too
             app.evaluations.export(found.id, path=str(export))
     errors = [f"example {one.index}: {one.error}" for one in found.results if one.error is not None]
     reached = fail_under is None or found.score >= fail_under

@@ -24,8 +24,8 @@ def read_parquet(source: Source) -> Iterator[Row]:
     Raises InvalidInputError naming the row, and ConfigurationError where pyarrow is not installed.
     """
     try:
-        import pyarrow as pa  # pyright: ignore[reportMissingImports]
-        import pyarrow.parquet as pq  # pyright: ignore[reportMissingImports]
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         way_out = "install it: pip install 'dspash[parquet]'"
         raise ConfigurationError(
