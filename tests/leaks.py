@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Holdings", "no_leaks", "wait_until"]
+__all__ = ["Holdings", "children", "no_leaks", "wait_until"]
 
 BOUND_S = 10.0
 STEP_S = 0.005
@@ -43,9 +43,7 @@ class Holdings:
         return cls(
             frozenset(f"thread {thread.name} {thread.ident}" for thread in threading.enumerate()),
             frozenset(_descriptors()),
-            frozenset(
-                f"process {child.pid} {child.name()}" for child in psutil.Process().children(recursive=True)
-            ),
+            frozenset(f"process {child.pid} {name}" for child, name in _descendants()),
             frozenset(f"file {path.relative_to(folder)}" for path in folder.rglob("*")),
         )
 
@@ -58,6 +56,20 @@ class Holdings:
             self.files - before.files,
         )
         return sorted(name for names in new for name in names)
+
+
+def children() -> list[psutil.Process]:
+    """The processes that this one has started and not reaped, but for the databases that all tests share."""
+    mine = psutil.Process().pid
+    return [child for child, _ in _descendants() if child.ppid() == mine]
+
+
+def _descendants() -> Generator[tuple[psutil.Process, str]]:
+    """Every descendant of this process with its name; the databases come and go as they please."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if (name := child.name()) != "postgres":
+                yield child, name
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import psutil
 import pytest
 
 from dspash.bridge import AskHandler, Bridge, BridgeOptions, Call, CallOptions, MannerOf
@@ -16,7 +15,7 @@ from dspash.bridge.births import Births
 from dspash.bridge.lifetimes import open_bridges
 from dspash.errors import ClosedError, DspashError
 from dspash_protocol import ReverseCommand
-from tests.leaks import no_leaks, wait_until
+from tests.leaks import children, no_leaks, wait_until
 
 if TYPE_CHECKING:
     from tests.bridge.disposable_sandbox import Sandbox
@@ -110,7 +109,7 @@ def assert_closed(host: Host) -> None:
     with pytest.raises(ClosedError):
         host.submit("ping")
     assert host.bridge not in open_bridges
-    assert psutil.Process().children() == []
+    assert children() == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("dspash")]
 
 

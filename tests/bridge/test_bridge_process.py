@@ -24,6 +24,7 @@ from dspash.bridge.process import Group, Process
 from dspash.bridge.stderr_tail import LINE_BYTES, LINES, StderrTail
 from dspash.sandbox.containment import Containment, ContainmentKind, _problem_with, find_containment
 from dspash.supervision import Exited, ReapedElsewhere, Signalled
+from tests import leaks
 from tests.leaks import wait_until
 
 BOUND_S = 10.0
@@ -250,7 +251,7 @@ def descriptors() -> set[str]:
 
 
 def children() -> list[int]:
-    return [child.pid for child in psutil.Process().children()]
+    return [child.pid for child in leaks.children()]
 
 
 @pytest.mark.parametrize("kind", KINDS)

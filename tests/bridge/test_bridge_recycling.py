@@ -12,7 +12,7 @@ import pytest
 
 from dspash.supervision import Intensity, LivenessLimits, RecyclingLimits
 from tests.bridge.conftest import BOUND_S, OpenBridge
-from tests.leaks import wait_until
+from tests.leaks import children, wait_until
 
 
 def test_a_worker_is_recycled_after_its_calls_and_no_call_notices(open_bridge: OpenBridge) -> None:
@@ -45,7 +45,7 @@ def test_a_recycled_worker_works_until_its_successor_is_ready(open_bridge: OpenB
     assert not long.has_ended
     assert psutil.pid_exists(old)
     assert long.wait()["fields"] == {}
-    wait_until(lambda: len(psutil.Process().children()) == 1, "the old one to be gone")
+    wait_until(lambda: len(children()) == 1, "the old one to be gone")
 
 
 @pytest.mark.parametrize(

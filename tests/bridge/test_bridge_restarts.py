@@ -9,14 +9,13 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dspash.errors import BridgeError, InvalidInputError, SupervisorGaveUpError, WorkerLostError
 from dspash.supervision import Backoff, Intensity, LivenessLimits
 from dspash_protocol import Progress
 from tests.bridge.conftest import BOUND_S, SPIN, OpenBridge, in_thread, outcome
-from tests.leaks import wait_until
+from tests.leaks import children, wait_until
 
 
 def test_a_death_fails_the_calls_it_was_serving_and_the_next_are_served(open_bridge: OpenBridge) -> None:
@@ -120,7 +119,7 @@ def test_a_worker_that_cannot_start_fails_those_who_wait_with_the_real_cause(ope
         assert "ImportError: no module named dspy" in report
         assert "exited with status 5" in report
     assert len({id(error) for error in errors}) == 2  # each caller has an error of its own
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 @pytest.mark.parametrize("zygote", [False, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import psutil
 import pytest
 
 from dspash.errors import (
@@ -18,7 +17,7 @@ from dspash.errors import (
 from dspash.supervision import Overran
 from dspash_protocol import Progress
 from tests.bridge.conftest import BOUND_S, SPIN, STUCK, OpenBridge, in_thread
-from tests.leaks import wait_until
+from tests.leaks import children, wait_until
 
 
 def test_values_that_cannot_travel_are_named_and_harm_nobody(open_bridge: OpenBridge) -> None:
@@ -68,7 +67,7 @@ def test_a_call_that_does_not_listen_costs_its_workers_life_and_no_other_call_it
     assert innocent.wait()["fields"] == {"done": True}
     wait_until(lambda: host.generation == 2, "the next generation")
     assert host.call("ping") == {"payload": None}
-    wait_until(lambda: len(psutil.Process().children()) == 1, "the old one to be gone")
+    wait_until(lambda: len(children()) == 1, "the old one to be gone")
 
 
 def test_a_worker_replaced_over_a_call_says_so(open_bridge: OpenBridge) -> None:

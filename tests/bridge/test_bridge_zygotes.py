@@ -385,8 +385,6 @@ def test_a_fork_of_the_host_keeps_no_zygote_alive(open_real: Open) -> None:
         real.bridge._mailbox.cast(zygote._control.close)  # as if this process had ended
         wait_until(lambda: not is_running(zygote.process.pid), "the zygote to see the end of its control")
     finally:
-        # What a host hears on its end of the control, this one closed itself.
-        real.bridge._mailbox.cast(zygote._lose)
         os.close(writing)
         os.close(reading)
         os.waitpid(child, 0)

@@ -28,7 +28,10 @@ from dspash.cli.group import dspash
 from dspash.cli.resource_group import ALIASES, read_index
 
 COMMANDS = sorted(
-    dspash().commands.keys() - {entry.command for entry in read_index()} - ALIASES.keys() - {"db"}
+    dspash().commands.keys()
+    - {entry.command for entry in read_index()}
+    - ALIASES.keys()
+    - {"batch", "db", "lm"}
 )
 
 

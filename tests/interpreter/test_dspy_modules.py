@@ -42,7 +42,7 @@ def saying() -> Iterator[Any]:
 
     def say(*answers: dict[str, str]) -> DummyLM:
         lm = DummyLM([*answers])
-        contexts.append(dspy.context(lm=lm, adapter=dspy.ChatAdapter()))
+        contexts.append(dspy.context(lm=lm, adapter=dspy.ChatAdapter(), disable_history=False))
         contexts[-1].__enter__()
         return lm
 

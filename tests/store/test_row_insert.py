@@ -105,3 +105,4 @@ def test_a_single_column_will_do(store: Store) -> None:
         table.create(connection)
         RowInsert(table, ("id",), connection.dialect).execute(connection, [{"id": 1}, {"id": 2}])
         assert connection.execute(table.select().order_by(table.c.id)).scalars().all() == [1, 2]
+        table.drop(connection)
