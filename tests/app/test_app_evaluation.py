@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import dspash
-from tests.leaks import no_leaks
+from tests.leaks import no_leaks, wait_until
 
 BOUND_S = 15.0
 SCENES = Path(__file__).with_name("scenes")
@@ -133,6 +133,7 @@ def test_what_was_found_before_an_interruption_is_not_run_again(app: dspash.App)
     thread.start()
     try:
         assert held.wait(BOUND_S)
+        wait_until(lambda: _results(app, planned.id), "a result")
         before = _results(app, planned.id)
         app.evaluations.interrupt(planned.id)
         app.runtime.cancel(str(planned.id), "it is interrupted")
