@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -55,12 +56,12 @@ def current_lm_call() -> LMCall | None:
     return _current.get()
 
 
-class AsksHost:
+class AsksHost(ABC):
     """What an engine is that takes requests as they travel, beside those of DSPy's."""
 
+    @abstractmethod
     def ask(self, request: dict[str, Any]) -> Any:
         """Send an lm15 Request; what is answered, an lm15 Response if all is well. Raises LM15Error."""
-        raise NotImplementedError
 
 
 class NotedLM(dspy.LM):

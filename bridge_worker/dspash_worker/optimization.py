@@ -146,9 +146,12 @@ def _judge(program: dspy.Module, job: Job, title: str) -> Outcome | None:
     outcome = evaluate_program(
         job.call, lambda: program, examples, job.metric, title=title, threads=DEFAULT_THREADS
     )
-    _require_a_verdict(outcome, job)
+    for result in outcome.results:
+        if result.fault is not None:
+            job.progress.note(result.fault)
     if job.progress.spent is not None:
         raise FaultError(job.progress.spent)
+    _require_a_verdict(outcome, job)
     job.progress.candidates.finish(outcome.score, examples=len(examples))
     return outcome
 

@@ -96,12 +96,14 @@ class OptimizationProgress(BaseCallback):
         self._call.emit(EventKind.PROGRESS, {"kind": "example", "done": done, "total": total})
 
     def _note_failure(self, error: Exception) -> None:
+        if self.first_failure is None or self.spent is None:
+            self.note(fault_of(error))
+
+    def note(self, fault: Fault) -> None:
+        """Note that something failed."""
         with self._lock:
-            if self.first_failure is not None and self.spent is not None:
-                return
-            fault = fault_of(error)
             self.first_failure = self.first_failure or fault
-            if fault.details.get("code") == _SPENT:
+            if self.spent is None and fault.details.get("code") == _SPENT:
                 self.spent = fault
                 self.candidates.end()
 

@@ -65,3 +65,15 @@ def test_a_budget_too_small_for_one_candidate_leaves_none(tmp_path: Path) -> Non
             app.optimize(program, EXAMPLES, **SETTINGS)
         [run] = app.runs.list().items
         assert (run.status, run.best_program_state, run.trials) == ("interrupted", None, [])
+
+
+@pytest.mark.timeout(60)
+def test_a_result_that_could_not_be_judged_whole_has_no_score(tmp_path: Path) -> None:
+    """Labelled demonstrations are chosen without a call; it is their judging that the budget does not pay for."""
+    with dspash.open(database=tmp_path / "runs.db", budget={"calls": 3}) as app:
+        program = app.module("predict", "question -> answer", id="qa")
+        with pytest.raises(dspash.LMCallError) as caught:
+            app.optimize(program, EXAMPLES, optimizer="labeled_few_shot", k=2)
+        assert caught.value.code == "billing"
+        [run] = app.runs.list().items
+        assert (run.status, run.score) == ("interrupted", None)

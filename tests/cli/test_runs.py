@@ -44,7 +44,7 @@ def test_what_cannot_be_written_is_said_in_one_line(dspash: Run) -> None:
 
 
 @pytest.mark.usefixtures("run")
-@pytest.mark.skipif(not charts_are_drawn(), reason="needs matplotlib, of the extra `plots`")
+@pytest.mark.skipif(not charts_are_drawn(), reason="matplotlib is missing (pip extra dspash[plots])")
 @pytest.mark.filterwarnings("default")  # matplotlib's own, of other versions of what it uses
 def test_a_chart_is_written(dspash: Run, project: Path) -> None:
     assert dspash("runs", "plot", "nightly", "night.png", "--chart", "latency").status == 0

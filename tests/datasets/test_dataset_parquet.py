@@ -16,7 +16,9 @@ from dspash.errors import ConfigurationError, InvalidInputError
 
 def written(path: Path, columns: dict[str, list[Any]]) -> Path:
     pyarrow: Any = pytest.importorskip("pyarrow", reason="pyarrow is missing (pip extra dspash[parquet])")
-    parquet: Any = pytest.importorskip("pyarrow.parquet")
+    parquet: Any = pytest.importorskip(
+        "pyarrow.parquet", reason="pyarrow is missing (pip extra dspash[parquet])"
+    )
     parquet.write_table(pyarrow.table(columns), path)
     return path
 

@@ -78,7 +78,7 @@ def test_a_chart_that_is_none_is_refused(findings: RunFindings) -> None:
         draw_chart(findings, "pie", "svg")
 
 
-@pytest.mark.skipif(not charts_are_drawn(), reason="needs matplotlib, of the extra `plots`")
+@pytest.mark.skipif(not charts_are_drawn(), reason="matplotlib is missing (pip extra dspash[plots])")
 @pytest.mark.filterwarnings("default")  # matplotlib's own, of other versions of what it uses
 def test_charts_are_drawn_and_equal_findings_make_equal_ones(findings: RunFindings) -> None:
     tried = candidates_of([scored(index, index % 7 / 7, examples=5) for index in range(500)])
