@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dspash.app.batching import OnItem, ask_all
 from dspash.app.estimating import estimate_by_history, estimate_by_prompts
@@ -20,8 +20,8 @@ from dspash.gateway import Gateway
 from dspash.gateway.lm_call import NO_CACHE, CachePolicy, LMCall, Payer
 from dspash.gateway.port import JsonMap
 from dspash.gateway.price import PriceTable
-from dspash.gateway.refusals import GatewayClosedError
 from dspash.gateway.upstream import TokenCount
+from dspash.gateway.waiting import awaited, result_of
 from dspash.supervision.validation import require_count, require_period
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModels"]
 
-_T = TypeVar("_T")
 
 AT_ONCE: Final = 64
 """Prompts of one batch that are out at a time, unless it says otherwise; the limits of keys hold besides."""
@@ -99,7 +98,7 @@ class LanguageModels:
         """
         request = request_of(prompt, model=model, system=system, tools=tools, options=options)
         return Generation.of(
-            _result(
+            result_of(
                 self._gateway.submit(
                     self._call(request, cache=cache, rollout_id=rollout_id, timeout_s=timeout_s)
                 )
@@ -121,10 +120,8 @@ class LanguageModels:
         """The same, awaited. Cancelling the task drops the connection."""
         request = request_of(prompt, model=model, system=system, tools=tools, options=options)
         return Generation.of(
-            await _awaited(
-                self._gateway.acomplete(
-                    self._call(request, cache=cache, rollout_id=rollout_id, timeout_s=timeout_s)
-                )
+            await self._gateway.acomplete(
+                self._call(request, cache=cache, rollout_id=rollout_id, timeout_s=timeout_s)
             )
         )
 
@@ -146,7 +143,7 @@ class LanguageModels:
         """
         told: dict[str, Any] = {"model": model, "system": system, "options": options}
         batch = self._batch(prompts, at_once, on_item, cache=cache, timeout_s=timeout_s, **told)
-        return _result(batch)
+        return result_of(batch)
 
     async def agenerate_batch(
         self,
@@ -163,7 +160,7 @@ class LanguageModels:
         """The same, awaited. Cancelling the task abandons those that are out."""
         told: dict[str, Any] = {"model": model, "system": system, "options": options}
         batch = self._batch(prompts, at_once, on_item, cache=cache, timeout_s=timeout_s, **told)
-        return await _awaited(asyncio.wrap_future(batch))
+        return await awaited(asyncio.wrap_future(batch))
 
     # --- before asking ---
 
@@ -178,7 +175,7 @@ class LanguageModels:
     ) -> TokenCount:
         """The same, awaited."""
         request = request_of(prompt, model=model, system=system)
-        return await _awaited(self._gateway.count_tokens(self._call(request)))
+        return await self._gateway.count_tokens(self._call(request))
 
     def estimate(
         self,
@@ -338,28 +335,3 @@ class LanguageModels:
             return self._call(request, cache=cache, timeout_s=timeout_s)
 
         return self._gateway.run(ask_all(self._gateway, prompts, call_for, at_once=at_once, on_item=on_item))
-
-
-def _result(future: Future[_T]) -> _T:
-    """What the future comes to. Whoever stops waiting abandons the call. Raises GatewayClosedError."""
-    try:
-        return future.result()
-    except CancelledError as error:
-        raise _closed() from error
-    finally:
-        future.cancel()
-
-
-async def _awaited(answer: Awaitable[_T]) -> _T:
-    """The same in a task: its own cancellation is told from that of the answer, which ends with the gateway."""
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise _closed() from None
-
-
-def _closed() -> GatewayClosedError:
-    return GatewayClosedError("the gateway was closed before the answer was there")

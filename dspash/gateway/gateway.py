@@ -31,6 +31,7 @@ from dspash.gateway.spent import usage_of
 from dspash.gateway.tally import Tally, TallyBoard
 from dspash.gateway.target import Directory, Route, Target
 from dspash.gateway.upstream import CountedBy, TokenCount
+from dspash.gateway.waiting import awaited, result_of
 
 __all__ = ["Gateway"]
 
@@ -94,7 +95,7 @@ class Gateway:
         if self._is_computed_here(route.targets[0], call.payer):
             return self._compute(call, route.targets[0])
         self._check_thread("Gateway.complete", "await Gateway.acomplete")
-        return _result(self._begin(call, route))
+        return result_of(self._begin(call, route))
 
     def stream(self, call: LMCall) -> Iterator[JsonMap | Answer]:
         """Answer one call as stream events, and the Answer after them. Raises GatewayError, at once what is refused.
@@ -113,7 +114,7 @@ class Gateway:
 
     async def acomplete(self, call: LMCall) -> Answer:
         """Answer one call, on any event loop. Raises GatewayError."""
-        return await asyncio.wrap_future(self.submit(call))
+        return await awaited(asyncio.wrap_future(self.submit(call)))
 
     async def astream(self, call: LMCall) -> AsyncGenerator[JsonMap | Answer]:
         """The same as `stream`, on any event loop."""
@@ -134,7 +135,7 @@ class Gateway:
         if self._parts.upstream is None or target.is_local:
             return TokenCount(measure_of(RoutedCall(call, target)).likely_input, CountedBy.ESTIMATE)
         counting = self._parts.upstream.count_tokens(target, call.request, deadline=call.deadline)
-        return await asyncio.wrap_future(self._loop.submit(counting))
+        return await awaited(asyncio.wrap_future(self._loop.submit(counting)))
 
     def targets(self, name: str | None = None, tenant: str = DEFAULT_TENANT) -> tuple[Target, ...]:
         """Where `name`, or the default, leads: the target asked first, then its fallbacks. Raises UnsupportedModelError."""
@@ -297,16 +298,6 @@ def _routed(call: LMCall, route: Route) -> RoutedCall:
 
 def _name_of(target: Target) -> str:
     return target.provider if target.is_local else target.name
-
-
-def _result(future: Future[_T]) -> _T:
-    """What the future comes to. Whoever stops waiting for it abandons the call."""
-    try:
-        return future.result()
-    except CancelledError as error:
-        raise GatewayClosedError("the gateway was closed before the answer was there") from error
-    finally:
-        future.cancel()
 
 
 def _translated(items: Iterator[_T]) -> Generator[_T]:

@@ -377,13 +377,14 @@ def test_tokens_are_counted_and_it_is_said_how() -> None:
 
 def test_closing_ends_what_is_under_way_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with no_leaks(tmp_path), serving(etiquette=lambda *_: Manners(Mischief.SILENT)) as (gateway, server):
-        waiting = ThreadPoolExecutor(2)
+        waiting = ThreadPoolExecutor(3)
+        awaited = waiting.submit(lambda: asyncio.run(gateway.acomplete(saying("awaited"))))
         whole = waiting.submit(lambda: gateway.complete(saying("whole")))
         streamed = waiting.submit(lambda: list(gateway.stream(saying("streamed"))))
         submitted = gateway.submit(saying("submitted"))
-        wait_until(lambda: server.most_open == 3, "the requests")
+        wait_until(lambda: server.most_open == 4, "the requests")
         gateway.close()
-        for future in (whole, streamed):
+        for future in (whole, streamed, awaited):
             with pytest.raises(GatewayClosedError):
                 future.result(10)
         with pytest.raises(CancelledError):
